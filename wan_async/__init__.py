@@ -1,0 +1,89 @@
+"""wan_async: the Wan video-generation job API for asyncio, safe with money and with days-long batches.
+
+Beside what is here: `wan_async.events` (what `on_event` is told) and `wan_async.emulator` (the provider, on loopback).
+"""
+
+from ._batch import Batch, BatchStats, Outcome
+from ._client import WanClient
+from ._policy.settings import Polling, RateLimit, Retry, Timeout
+from ._protocol import TaskRecord, TaskState
+from ._task import WanTask
+from ._transport import SessionPool, Transport
+from ._version import __version__
+from .errors import (
+    ApiError,
+    AuthenticationError,
+    BudgetExceededError,
+    CallbackError,
+    ConfigurationError,
+    FeatureDisabledError,
+    InsufficientCreditsError,
+    InvalidInputError,
+    JournalError,
+    KeyQuotaError,
+    MaintenanceError,
+    NotFoundError,
+    RateLimitError,
+    RejectedError,
+    ResponseError,
+    ServerError,
+    SubmissionUnknownError,
+    TaskFailedError,
+    TaskTimeoutError,
+    TransportError,
+    WanError,
+)
+from .models import (
+    CustomInput,
+    Wan22AnimateMove,
+    Wan22AnimateReplace,
+    Wan22ImageToVideoTurbo,
+    Wan22TextToVideoTurbo,
+    Wan26ImageToVideo,
+    WanInput,
+)
+
+__all__ = [
+    "ApiError",
+    "AuthenticationError",
+    "Batch",
+    "BatchStats",
+    "BudgetExceededError",
+    "CallbackError",
+    "ConfigurationError",
+    "CustomInput",
+    "FeatureDisabledError",
+    "InsufficientCreditsError",
+    "InvalidInputError",
+    "JournalError",
+    "KeyQuotaError",
+    "MaintenanceError",
+    "NotFoundError",
+    "Outcome",
+    "Polling",
+    "RateLimit",
+    "RateLimitError",
+    "RejectedError",
+    "ResponseError",
+    "Retry",
+    "ServerError",
+    "SessionPool",
+    "SubmissionUnknownError",
+    "TaskFailedError",
+    "TaskRecord",
+    "TaskState",
+    "TaskTimeoutError",
+    "Timeout",
+    "Transport",
+    "TransportError",
+    "Wan22AnimateMove",
+    "Wan22AnimateReplace",
+    "Wan22ImageToVideoTurbo",
+    "Wan22TextToVideoTurbo",
+    "Wan26ImageToVideo",
+    "WanClient",
+    "WanError",
+    "WanInput",
+    "WanTask",
+    "__version__",
+]

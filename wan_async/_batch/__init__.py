@@ -1,0 +1,21 @@
+"""Many items: lazily fed, bounded, collected as they finish."""
+
+from .batch import Batch
+from .feed import Inputs
+from .flow import Steps, Submission, Watch
+from .ledger import Item, Ledger, NoJournal, Resumed
+from .outcome import BatchStats, Outcome
+
+__all__ = [
+    "Batch",
+    "BatchStats",
+    "Inputs",
+    "Item",
+    "Ledger",
+    "NoJournal",
+    "Outcome",
+    "Resumed",
+    "Steps",
+    "Submission",
+    "Watch",
+]

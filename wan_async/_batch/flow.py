@@ -1,0 +1,296 @@
+"""The way of an item: feed → send → wait → collect → outbox. Each step hands a new value to the next."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, Protocol
+
+import msgspec
+
+from .._protocol import TaskRecord
+from ..errors import (
+    AuthenticationError,
+    BudgetExceededError,
+    InsufficientCreditsError,
+    InvalidInputError,
+    JournalError,
+    KeyQuotaError,
+    MaintenanceError,
+    RateLimitError,
+    SubmissionUnknownError,
+    TransportError,
+    WanError,
+)
+from ..models import WanInput
+from .budget import Budget
+from .crew import Crew
+from .feed import Feed
+from .ledger import Item, Ledger, item_of, outcome_of
+from .outbox import Outbox
+from .outcome import Outcome
+
+SUBMITTERS = 64
+"""Submissions under way at once: the connections of a pool."""
+
+HITS_EVERY_ITEM = (AuthenticationError, InsufficientCreditsError, KeyQuotaError, JournalError, BudgetExceededError)
+"""Errors that stop a batch: the next item would meet them too."""
+
+
+class Watch(Protocol):
+    """A waiting task: data, not a coroutine."""
+
+    def cancel(self) -> None:
+        """Forget the wait."""
+        ...
+
+
+class Steps(msgspec.Struct, frozen=True):
+    """What a batch needs done, as callables; it knows no HTTP.
+
+    Attributes:
+        submit: (input, intent) → task id; calls the intent's `begin` before the POST, `again` before a repeat.
+        watch: (task id, input, age in seconds, done) → watch; calls `done` once, with the final record or an error.
+    """
+
+    submit: Callable[[WanInput, Submission], Awaitable[str]]
+    watch: Callable[[str, WanInput, float, Callable[[TaskRecord | WanError], None]], Watch]
+
+
+class _NotSent(Exception):
+    """The item is not sent: the batch stops, or another item with its key was sent."""
+
+
+class Submission:
+    """The intent of one item, written around its POST."""
+
+    __slots__ = ("_flow", "_item")
+
+    def __init__(self, flow: Flow, item: Item) -> None:
+        self._flow = flow
+        self._item = item
+
+    async def begin(self) -> None:
+        """Write that the POST is about to leave; from here on a stop lets it finish."""
+        await self._flow.begin(self._item)
+
+    async def again(self, error: WanError) -> None:
+        """Write that nothing was created; a stop cancels the wait for the next try."""
+        await self._flow.again(self._item, error)
+
+
+class Flow:
+    """Moves items from the feed to the outbox until the inputs end or it is stopped."""
+
+    def __init__(self, steps: Steps, feed: Feed, ledger: Ledger, max_in_flight: int) -> None:
+        self._steps = steps
+        self._feed = feed
+        self._ledger = ledger
+        self._max_in_flight = max_in_flight
+        self._slots = asyncio.Semaphore(max_in_flight)
+        self._queued: deque[Item] | None = deque()
+        self._turn = asyncio.Lock()
+        self._watches: dict[str, Watch] = {}
+        self._crew = Crew(self._task_ended)
+        self._stopping = False
+        self.budget: Budget | None = None
+        self.outbox = Outbox(self._slots.release)
+
+    @property
+    def running(self) -> int:
+        """Tasks that were created and have not ended."""
+        return len(self._watches)
+
+    async def start(self) -> None:
+        """Wait again for the tasks of earlier runs, then start the workers."""
+        while tasks := await self._ledger.resumed():
+            for task in tasks:
+                holds_slot = not self._slots.locked()  # as far as there are any
+                if holds_slot:
+                    await self._slots.acquire()
+                self._wait(task.item, task.task_id, task.age, holds_slot=holds_slot)
+        for _ in range(min(SUBMITTERS, self._max_in_flight)):
+            self._crew.start(self._work(), idle=True)
+
+    def stop(self, error: BaseException | None = None) -> None:
+        """Pull and send nothing more. What runs is still collected; then `error` is raised to the caller."""
+        self._stopping = True
+        if error is not None:
+            self.outbox.fail(error)
+        self._crew.dismiss()
+
+    async def leave(self) -> None:
+        """Stop; let answers under way reach the journal; forget the rest."""
+        self.stop()
+        if not self._ledger.durable:
+            self._crew.dismiss(everybody=True)
+        try:
+            await self._crew.join()
+        finally:
+            for watch in self._watches.values():
+                watch.cancel()
+            self._watches.clear()
+
+    # feed
+
+    async def _work(self) -> None:
+        """One worker: take a slot, pull one item, send it."""
+        while not self._stopping:
+            self._crew.idle()
+            await self._slots.acquire()
+            kept = False
+            try:
+                item = await self._take()
+                if item is _NOTHING_LEFT:
+                    return
+                kept = await self._send(item) if isinstance(item, Item) else item is not None
+                if isinstance(item, Outcome):
+                    self.outbox.put(item, holds_slot=True)
+            finally:
+                if not kept:
+                    self._slots.release()
+
+    async def _take(self) -> Any:
+        """An item to send, an outcome at once, None for an item that is known, or `_NOTHING_LEFT`."""
+        if self._queued is not None:
+            async with self._turn:
+                if queued := await self._next_queued():
+                    return queued
+        pulled = await self._feed.pull()
+        if pulled is None:
+            return _NOTHING_LEFT
+        if pulled.input is None:
+            return Outcome(index=pulled.index, key=pulled.key or str(pulled.index), input=None, error=pulled.error)
+        return await self._ledger.admit(item_of(pulled.index, pulled.key or "", pulled.input))
+
+    async def _next_queued(self) -> Item | None:
+        if self._queued is None:
+            return None
+        if not self._queued:
+            self._queued.extend(await self._ledger.queued())
+        if self._queued:
+            return self._queued.popleft()
+        self._queued = None
+        return None
+
+    # send
+
+    async def _send(self, item: Item) -> bool:
+        """Submit one item; True if its slot stays taken until an outcome is handed over."""
+        try:
+            self._commit(item)
+            task_id = await self._steps.submit(item.input, Submission(self, item))
+        except _NotSent:
+            self._settle(item, 0.0)
+            return False
+        except HITS_EVERY_ITEM as error:
+            await self._take_back(item, error)
+            raise
+        except WanError as error:
+            if not isinstance(error, (SubmissionUnknownError, InvalidInputError)):
+                self._settle(item, 0.0)
+            self._collect(item, outcome_of(item, None, error), holds_slot=True)
+            return True
+        self.outbox.tally.submitted += 1
+        try:
+            await self._ledger.accepted(item, task_id)
+        finally:
+            self._wait(item, task_id, 0.0, holds_slot=True)
+        return True
+
+    async def begin(self, item: Item) -> None:
+        """The intent of `item` is written; from here on its worker is not cancelled by a stop."""
+        self._crew.busy()
+        if self._stopping or not await self._ledger.begin(item):
+            raise _NotSent
+        if self._stopping:
+            await self._ledger.withdraw(item)
+            raise _NotSent
+
+    async def again(self, item: Item, error: WanError) -> None:
+        """Nothing was created for `item`; it waits for its next try unless the batch stops."""
+        if isinstance(error, RateLimitError):
+            self.outbox.tally.throttled += 1
+        await self._ledger.withdraw(item)
+        if self._stopping:
+            raise _NotSent
+        self._crew.idle()
+
+    async def _take_back(self, item: Item, error: WanError) -> None:
+        """`item` was refused like all that would follow it: the next run sends it."""
+        if isinstance(error, BudgetExceededError):
+            return  # it was neither committed nor begun
+        self._settle(item, 0.0)
+        if not isinstance(error, JournalError):
+            await self._ledger.withdraw(item)
+
+    def _commit(self, item: Item) -> None:
+        if self.budget is None:
+            return
+        if item.price is None:
+            allowed = "a model with a list price, CustomInput(price=…), or max_credits=None"
+            raise InvalidInputError("price", None, allowed)
+        self.budget.commit(item.price)
+
+    def _settle(self, item: Item, consumed: float) -> None:
+        if self.budget is not None and item.price is not None:
+            self.budget.settle(item.price, consumed)
+
+    # wait and collect
+
+    def _wait(self, item: Item, task_id: str, age: float, *, holds_slot: bool) -> None:
+        done = partial(self._ended, item, task_id, holds_slot)
+        self._watches[task_id] = self._steps.watch(task_id, item.input, age, done)
+
+    def _ended(self, item: Item, task_id: str, holds_slot: bool, result: TaskRecord | WanError) -> None:
+        self._watches.pop(task_id, None)
+        if isinstance(result, HITS_EVERY_ITEM):  # the task still runs, and a journal says so
+            if holds_slot:
+                self._slots.release()
+            self.stop(result)
+            return
+        outcome = outcome_of(item, task_id, result)
+        if outcome.record is not None:
+            consumed = outcome.record.credits
+            cost = consumed if consumed is not None else (item.price or 0.0) if outcome.ok else 0.0
+            self.outbox.tally.credits += cost
+            self._settle(item, cost)
+        self._collect(item, outcome, holds_slot=holds_slot)
+
+    def _collect(self, item: Item, outcome: Outcome, *, holds_slot: bool) -> None:
+        if self._ledger.durable:
+            self._crew.start(self._write(item, outcome, holds_slot=holds_slot))
+        else:
+            self.outbox.put(outcome, holds_slot=holds_slot)
+
+    async def _write(self, item: Item, outcome: Outcome, *, holds_slot: bool) -> None:
+        """Write an outcome down, then hand it over; a journal that fails does not keep it from the caller."""
+        try:
+            if _never_reached(outcome):
+                await self._ledger.withdraw(item)  # the next run sends it
+            elif outcome.task_id is None or outcome.record is not None:  # else the task still runs
+                await self._ledger.finished(outcome, item)
+        finally:
+            self.outbox.put(outcome, holds_slot=holds_slot)
+
+    def _task_ended(self, error: BaseException | None) -> None:
+        if error is not None:
+            self.stop(error)
+        self.outbox.wake()
+
+    @property
+    def at_rest(self) -> bool:
+        """True if nothing runs that could still put an outcome."""
+        return not self._crew and not self._watches
+
+
+_NOTHING_LEFT: Any = object()
+
+
+def _never_reached(outcome: Outcome) -> bool:
+    """True if the service could not be reached for the item, or was in maintenance: nothing was created."""
+    if isinstance(outcome.error, SubmissionUnknownError) or outcome.task_id is not None:
+        return False
+    return isinstance(outcome.error, (TransportError, MaintenanceError))

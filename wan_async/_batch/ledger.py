@@ -1,0 +1,151 @@
+"""What a batch writes down, as the batch sees it; and the way to write nothing down."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Protocol
+
+import msgspec
+from msgspec import UNSET
+
+from .._protocol import TaskRecord
+from ..errors import TaskFailedError, WanError
+from ..models import CustomInput, WanInput
+from ..prices import list_price
+from .outcome import Outcome
+
+
+class Item(msgspec.Struct, frozen=True):
+    """One item on its way: its key is settled, its input is valid.
+
+    Attributes:
+        index: its position in the inputs.
+        key: its key.
+        input: its input.
+        content: its input as canonical JSON.
+        price: its list price in credits, None where no price is known.
+    """
+
+    index: int
+    key: str
+    input: WanInput
+    content: bytes
+    price: float | None
+
+
+class Resumed(msgspec.Struct, frozen=True):
+    """A task that an earlier run created and did not see end; `age` in seconds."""
+
+    item: Item
+    task_id: str
+    age: float
+
+
+class Ledger(Protocol):
+    """What a batch asks of its journal. Every write is on disk when it returns, or raises `JournalError`."""
+
+    durable: bool
+    """Whether anything is written: without it, leaving a batch need not wait for answers under way."""
+
+    async def open(self) -> float:
+        """Open, and give the credits that earlier runs spent or have running."""
+        ...
+
+    async def admit(self, item: Item) -> Item | Outcome | None:
+        """Look an item up: to be sent (with its final key), an outcome at once, or None if it is known already."""
+        ...
+
+    async def begin(self, item: Item) -> bool:
+        """Write the intent, before the POST; False if the key was begun by another item of this run."""
+        ...
+
+    async def withdraw(self, item: Item) -> None:
+        """Write that nothing was created."""
+        ...
+
+    async def accepted(self, item: Item, task_id: str) -> None:
+        """Write the task's id, before anyone sees it."""
+        ...
+
+    async def finished(self, outcome: Outcome, item: Item) -> None:
+        """Write an outcome, before it is yielded."""
+        ...
+
+    async def replays(self) -> list[Outcome]:
+        """The next outcomes of earlier runs; an empty list at the end."""
+        ...
+
+    async def resumed(self) -> list[Resumed]:
+        """The next tasks to wait for from earlier runs; an empty list at the end."""
+        ...
+
+    async def queued(self) -> list[Item]:
+        """The next items of earlier runs that are to be sent (again); an empty list at the end."""
+        ...
+
+    async def aclose(self) -> None:
+        """Finish what is being written, and close."""
+        ...
+
+
+class NoJournal:
+    """Writes nothing down. A key is made of the input's content and its position."""
+
+    durable = False
+
+    async def open(self) -> float:
+        return 0.0
+
+    async def admit(self, item: Item) -> Item:
+        if item.key:
+            return item
+        digest = blake2b(item.content, digest_size=16, person=b"wan_async").hexdigest()
+        return msgspec.structs.replace(item, key=f"{digest}-{item.index}")
+
+    async def begin(self, item: Item) -> bool:
+        return True
+
+    async def withdraw(self, item: Item) -> None:
+        pass
+
+    async def accepted(self, item: Item, task_id: str) -> None:
+        pass
+
+    async def finished(self, outcome: Outcome, item: Item) -> None:
+        pass
+
+    async def replays(self) -> list[Outcome]:
+        return []
+
+    async def resumed(self) -> list[Resumed]:
+        return []
+
+    async def queued(self) -> list[Item]:
+        return []
+
+    async def aclose(self) -> None:
+        pass
+
+
+def outcome_of(item: Item, task_id: str | None = None, result: TaskRecord | WanError | None = None) -> Outcome:
+    """The outcome of an item that ended with a final record or an error."""
+    record = result if isinstance(result, TaskRecord) else None
+    error = result if isinstance(result, WanError) else None
+    outcome = Outcome(index=item.index, key=item.key, input=item.input, task_id=task_id, record=record, error=error)
+    if record is not None and not outcome.ok:
+        return msgspec.structs.replace(outcome, error=TaskFailedError(record))
+    return outcome
+
+
+def item_of(index: int, key: str, task_input: WanInput) -> Item:
+    """An item of the inputs; an empty key is settled by the ledger."""
+    return Item(index, key, task_input, task_input.content(), _price(task_input))
+
+
+def _price(task_input: WanInput) -> float | None:
+    if not isinstance(task_input, CustomInput):
+        named = {name: getattr(task_input, name, UNSET) for name in ("resolution", "duration")}
+        return list_price(task_input.model, {name: value for name, value in named.items() if value is not UNSET})
+    if task_input.price is not UNSET:
+        return task_input.price
+    return list_price(task_input.model, task_input.input)

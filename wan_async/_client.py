@@ -1,0 +1,280 @@
+"""`WanClient`: what callers hold. It puts the layers together and does no work of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
+
+import msgspec
+
+from ._arguments import Settings, a, base_url_from, guarded, key_from
+from ._batch import Batch, Inputs, NoJournal, Steps, Submission, Watch
+from ._calls import Calls, Intent
+from ._checks import URL_RULE, is_url
+from ._limiter import Limiter, SlidingWindowLimiter
+from ._policy.settings import Polling, RateLimit, Retry, Timeout
+from ._poller import Poller
+from ._protocol import TaskRecord
+from ._task import WanTask, kind_of
+from ._transport import SessionPool, Transport
+from .errors import InvalidInputError, WanError
+from .events import Event
+from .models import WanInput
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+LIMIT = RateLimit(20, per=10.0)
+"""Tasks: "20 new tasks per 10 seconds per account" (the provider's pages)."""
+QUERY_LIMIT = RateLimit(10, per=1.0)
+"""Queries: 10 calls a second per key (an older page)."""
+
+
+class ClientOptions(TypedDict, total=False):
+    """What `WanClient` takes and `with_options` changes."""
+
+    api_key: str | None
+    base_url: str | None
+    limit: RateLimit
+    query_limit: RateLimit
+    polling: Polling
+    retry: Retry
+    timeout: Timeout
+    pool: Transport | None
+    on_event: Callable[[Event], None] | None
+
+
+class _Windows:
+    """The limiters of each pool: one for submissions and one for queries per base URL and key."""
+
+    def __init__(self) -> None:
+        self._by_pool: weakref.WeakKeyDictionary[Transport, dict[tuple[str, str, str], SlidingWindowLimiter]] = (
+            weakref.WeakKeyDictionary()
+        )
+
+    def submissions(self, settings: Settings) -> Limiter:
+        """The limiter of createTask."""
+        return self._shared(settings, "submissions", settings.limit, LIMIT)
+
+    def queries(self, settings: Settings) -> Limiter:
+        """The limiter of all other calls."""
+        return self._shared(settings, "queries", settings.query_limit, QUERY_LIMIT)
+
+    def _shared(self, settings: Settings, purpose: str, limit: RateLimit, default: RateLimit) -> Limiter:
+        limiters = self._by_pool.setdefault(settings.pool, {})
+        name = (settings.base_url, settings.api_key, purpose)
+        limiter = limiters.get(name)
+        if limiter is None:
+            limiter = limiters[name] = SlidingWindowLimiter(limit)
+        elif limit not in (limiter.limit, default):
+            limiter.limit = limit
+        return limiter
+
+
+_windows = _Windows()
+
+
+class WanClient:
+    """A client of the Wan job API, for one key.
+
+    ```python
+    async with WanClient() as wan:
+        record = await wan.run(Wan22TextToVideoTurbo(prompt="a fox in the rain"))
+        print(record.url, record.credits)
+    ```
+
+    Clients on the same pool, base URL and key share one window for submissions and one for queries; a limit given to
+    one of them, other than the default, holds for all. A client may be entered again, in another event loop too.
+
+    Args:
+        api_key: the API key; left out, `APIKLEY_API_KEY` from the environment.
+        base_url: the API's scheme and host; left out, `APIKLEY_BASE_URL`, else https://api.apikley.ru.
+        limit: new tasks per window.
+        query_limit: all other calls per window.
+        polling: when waiting tasks are looked at; by default learnt.
+        retry: how long what is safe to repeat is repeated.
+        timeout: how long one HTTP exchange may take.
+        pool: the sessions to use, shared with other clients; left out, a pool of its own.
+        on_event: told what happens, see `wan_async.events`; must not block.
+
+    Raises:
+        ConfigurationError: the key is missing, or an argument cannot be used.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        base_url: str | None = None,
+        limit: RateLimit = LIMIT,
+        query_limit: RateLimit = QUERY_LIMIT,
+        polling: Polling = Polling(),  # noqa: B008
+        retry: Retry = Retry(),  # noqa: B008
+        timeout: Timeout = Timeout(),  # noqa: B008
+        pool: Transport | None = None,
+        on_event: Callable[[Event], None] | None = None,
+    ) -> None:
+        self._settings = settings = Settings(
+            api_key=key_from(api_key),
+            base_url=base_url_from(base_url),
+            limit=a(RateLimit, "limit", limit),
+            query_limit=a(RateLimit, "query_limit", query_limit),
+            polling=a(Polling, "polling", polling),
+            retry=a(Retry, "retry", retry),
+            timeout=a(Timeout, "timeout", timeout),
+            pool=pool if pool is not None else SessionPool(),
+            on_event=on_event,
+        )
+        self._queries = _windows.queries(settings)
+        self._calls = Calls(
+            settings.pool,
+            settings.base_url,
+            settings.api_key,
+            submissions=_windows.submissions(settings),
+            queries=self._queries,
+            retry=settings.retry,
+            timeout=settings.timeout,
+            notify=None if on_event is None else guarded(on_event),
+        )
+        self._pollers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Poller] = weakref.WeakKeyDictionary()
+
+    def with_options(self, **changes: Unpack[ClientOptions]) -> WanClient:
+        """A client like this one on the same pool, with some arguments changed.
+
+        With another key it has that key's own limits; on the same key it shares this client's.
+        """
+        options: dict[str, Any] = msgspec.structs.asdict(self._settings)
+        options.update(changes)
+        return WanClient(**options)
+
+    # tasks
+
+    async def submit(self, task_input: WanInput, *, callback_url: str | None = None) -> WanTask:
+        """Create a task, at most once in effect, as soon as the account's window allows it.
+
+        Args:
+            task_input: what to make.
+            callback_url: where the provider is told to call when the task ends.
+
+        Raises:
+            InvalidInputError: `task_input` is no input, or the URL is none.
+            SubmissionUnknownError: the request was sent and nothing tells whether the task exists; never sent again.
+            ApiError: the service refused it; nothing was created.
+            TransportError: no connection could be made for `Retry.max_elapsed` seconds; nothing was created.
+        """
+        task_id = await self._submit(task_input, callback_url)
+        return WanTask(self._calls, self._poller, task_id, kind_of(task_input))
+
+    async def run(self, task_input: WanInput, *, max_wait: float | None = None) -> TaskRecord:
+        """Create a task and wait for its clip.
+
+        Args:
+            task_input: what to make.
+            max_wait: seconds to wait once it is created; None waits as long as it takes.
+
+        Raises:
+            TaskFailedError: the task ended without a clip.
+            TaskTimeoutError: `max_wait` is over; the task still runs.
+            WanError: whatever `submit` raises.
+        """
+        task = await self.submit(task_input)
+        return await task.wait(max_wait)
+
+    def task(self, task_id: str) -> WanTask:
+        """The task of that id, without I/O."""
+        if not isinstance(task_id, str) or not task_id:
+            raise InvalidInputError("task_id", task_id, "text of at least 1 character")
+        return WanTask(self._calls, self._poller, task_id)
+
+    async def record(self, task_id: str) -> TaskRecord:
+        """The task's record, now; a failed task is a record too.
+
+        Raises:
+            NotFoundError: there is no such task, or it is seconds old.
+            WanError: it could not be read for `Retry.max_elapsed` seconds.
+        """
+        return await self.task(task_id).record()
+
+    async def wait(self, task_id: str, *, max_wait: float | None = None) -> TaskRecord:
+        """Wait until the task has ended, and give its record.
+
+        A look that fails does not end the wait; an unknown task does after 90 s, a refused key after five looks.
+
+        Raises:
+            TaskFailedError: the task ended without a clip.
+            TaskTimeoutError: `max_wait` seconds are over; the task still runs.
+            NotFoundError: there is no such task.
+        """
+        return await self.task(task_id).wait(max_wait)
+
+    def batch(self, inputs: Inputs, *, max_in_flight: int = 100, max_credits: float | None = None) -> Batch:
+        """Make many clips: `async with wan.batch(inputs) as results: async for outcome in results: …`.
+
+        Args:
+            inputs: an iterable or async iterable of inputs or of `(key, input)` pairs, pulled lazily.
+            max_in_flight: items that are pulled and not handed over yet, at most.
+            max_credits: submit nothing that could bring the credits spent and at stake above this.
+
+        Raises:
+            ConfigurationError: an argument cannot be used.
+        """
+        steps = Steps(submit=self._submit_item, watch=self._watch_item)
+        return Batch(steps, inputs, NoJournal(), max_in_flight=max_in_flight, max_credits=max_credits)
+
+    # account
+
+    async def credits(self) -> float:
+        """The account's credits."""
+        self._poller()
+        return await self._calls.credits()
+
+    # lifetime
+
+    async def __aenter__(self) -> Self:
+        self._poller()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close what this client has open in the running event loop; it can be used again afterwards."""
+        poller = self._pollers.pop(asyncio.get_running_loop(), None)
+        if poller is None:
+            return
+        await poller.aclose()
+        pool = self._settings.pool
+        if isinstance(pool, SessionPool):
+            await pool.release()
+
+    # what the layers below are given
+
+    def _poller(self) -> Poller:
+        """The running loop's scheduler; the first use in a loop holds the pool open."""
+        loop = asyncio.get_running_loop()
+        poller = self._pollers.get(loop)
+        if poller is None:
+            pool = self._settings.pool
+            if isinstance(pool, SessionPool):
+                pool.hold()
+            poller = self._pollers[loop] = Poller(self._calls.read_once, self._queries, self._settings.polling)
+        return poller
+
+    async def _submit(self, task_input: WanInput, callback_url: str | None = None, intent: Intent | None = None) -> str:
+        if not isinstance(task_input, WanInput):
+            raise InvalidInputError("task_input", task_input, "an input such as Wan22TextToVideoTurbo")
+        if callback_url is not None and not is_url(callback_url):
+            raise InvalidInputError("callback_url", callback_url, URL_RULE)
+        return await self._calls.create_task(task_input, callback_url, intent)
+
+    async def _submit_item(self, task_input: WanInput, submission: Submission) -> str:
+        return await self._submit(task_input, None, submission)
+
+    def _watch_item(
+        self, task_id: str, task_input: WanInput, age: float, done: Callable[[TaskRecord | WanError], None]
+    ) -> Watch:
+        return self._poller().watch(task_id, done, kind=kind_of(task_input), age=age)

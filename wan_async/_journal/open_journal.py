@@ -1,0 +1,160 @@
+"""The journal as a running batch writes it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import weakref
+from typing import TYPE_CHECKING
+
+import anyio
+
+from . import statements
+from .writer import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+    from typing import Self
+
+    from .._protocol import TaskRecord
+    from ..errors import JournalError, WanError
+    from .entries import Entry, Look, State
+
+
+class OpenJournal:
+    """A journal that this process alone writes, from one event loop; the work is done in one thread.
+
+    What a method writes is on the disk (fsync) when it returns. It is also written if the caller is cancelled while
+    it waits. Reads see all that was asked before them. Each method raises JournalError: naming the fault once the
+    journal is `broken`, or about its own arguments, which harms nothing else.
+    """
+
+    def __init__(self, writer: Writer) -> None:
+        """Use `open`."""
+        self._writer = writer
+        self._end = weakref.finalize(self, writer.close)
+        self._end.atexit = False
+
+    @classmethod
+    async def open(cls, path: str | os.PathLike[str]) -> Self:
+        """Lock the journal and open it; nothing there, or an empty file, becomes a new one.
+
+        Submissions that a killed run had in the air become UNKNOWN, with `reported` False. Raises JournalError: in use
+        (naming the holder), not a journal or of a newer version (left as it is), no such folder, not writable.
+        """
+        writer = Writer(os.fspath(path))
+        try:
+            await asyncio.shield(writer.opened)
+        except BaseException:
+            await _close(writer)
+            raise
+        return cls(writer)
+
+    @property
+    def path(self) -> str:
+        """The journal's file."""
+        return self._writer.path
+
+    @property
+    def broken(self) -> JournalError | None:
+        """Why nothing can be written any more; each method raises it at once."""
+        return self._writer.broken
+
+    @property
+    def commits(self) -> int:
+        """How many transactions there were; what is asked while one commits goes into the next."""
+        return self._writer.commits
+
+    async def look(self, index: int, key: str | None, model: str, input: bytes) -> Look:
+        """What is known of an item. Without a key one is made of the content and its n-th occurrence in this run.
+
+        `input` is compared byte for byte: give the wire fields as JSON in one canonical order.
+        """
+        return await self._writer.ask(statements.look, index, key, model, input)
+
+    async def intend(
+        self, index: int, key: str, model: str, input: bytes, *, price: float | None, token: str | None = None
+    ) -> bool:
+        """Before the POST: SENDING, now, at the list price in credits, with the callback URL's token.
+
+        False, and nothing is written, if the key is there in another state than QUEUED.
+        """
+        return await self._writer.ask(statements.intend, index, key, model, input, price, token)
+
+    async def withdraw(self, key: str) -> None:
+        """What was SENDING was certainly not created: QUEUED again, and it costs nothing."""
+        await self._writer.ask(statements.withdraw, key)
+
+    async def accepted(self, key: str, task_id: str) -> None:
+        """What was SENDING, or is adopted from UNKNOWN, has a task: RUNNING."""
+        await self._writer.ask(statements.accepted, key, task_id)
+
+    async def finished(
+        self,
+        key: str,
+        *,
+        record: TaskRecord | None = None,
+        error: WanError | None = None,
+        path: str | None = None,
+        index: int | None = None,
+        model: str | None = None,
+        input: bytes | None = None,
+    ) -> bool:
+        """The outcome: DONE without an error or with a successful record, UNKNOWN for SubmissionUnknownError, else FAILED.
+
+        False, and nothing is written, if the key has another final outcome; DONE may be written again as DONE, with a
+        fresh record. An item that was refused before any submission may be new: give its `index`, `model` and `input`, else it is JournalError.
+        """
+        return await self._writer.ask(statements.finished, key, record, error, path, (index, model, input))
+
+    async def saved(self, key: str, path: str) -> None:
+        """The clip of what is DONE was saved there, later than the outcome."""
+        await self._writer.ask(statements.saved, key, path)
+
+    async def reported(self, key: str) -> None:
+        """This run has the outcome to tell; so the next one replays it."""
+        await self._writer.ask(statements.reported, key)
+
+    async def page(self, states: Collection[State], after_id: int = 0, limit: int = 500) -> list[Entry]:
+        """At most `limit` entries in these states with ids above `after_id`, by id."""
+        return await self._writer.ask(statements.page, tuple(states), after_id, limit)
+
+    async def by_token(self, token: str) -> Entry | None:
+        """The item whose last submission carried this token."""
+        return await self._writer.ask(statements.by_token, token)
+
+    async def orphans(self) -> int:
+        """How many submissions of unknown fate no run has reported: directly after `open`, what the kill left in the air."""
+        return await self._writer.ask(statements.unreported)
+
+    async def requeue(self, states: Collection[State], keys: Iterable[str] | None = None) -> int:
+        """Have items submitted again that are UNKNOWN or FAILED, all or those with the keys: QUEUED. How many.
+
+        The submissions given up are kept in the table `earlier` and count as spent.
+        """
+        return await self._writer.ask(statements.requeue, tuple(states), None if keys is None else tuple(keys))
+
+    async def spent(self) -> float:
+        """Credits that were or may have been charged: consumed where known, else the list price."""
+        return await self._writer.ask(statements.spent)
+
+    async def aclose(self) -> None:
+        """Write what was asked, close the file, release the lock, end the thread; again: wait for that.
+
+        A cancellation is raised when that is done; it takes milliseconds.
+        """
+        await _close(self._writer)
+
+
+async def _close(writer: Writer) -> None:
+    writer.close()
+    cancelled: asyncio.CancelledError | None = None
+    with anyio.CancelScope(shield=True):  # anyio would cancel again and again
+        while not writer.closed.done():
+            try:
+                await asyncio.shield(writer.closed)
+            except asyncio.CancelledError as asked:
+                cancelled = asked
+    writer.join()
+    if cancelled is not None:
+        raise cancelled

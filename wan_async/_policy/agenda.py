@@ -1,0 +1,178 @@
+"""Which waiting task is looked at next: a heap by time, and of what is due the one that pays most.
+
+Waiting tasks are data: one small record each, no coroutine and no timer. What is due and what is learnt may change
+while a task waits, so a place in the heap is only a reminder: the task is planned anew when it comes up.
+"""
+
+from __future__ import annotations
+
+import math
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from .polling import NEVER, SOON
+
+if TYPE_CHECKING:
+    from .polling import Schedule
+
+FAIR = 120.0
+"""Seconds overdue that weigh as much as certainty: under overload nobody waits for ever."""
+
+TAKEN = math.inf
+"""When a task is due that is being looked at, or that is forgotten."""
+
+_EARLY = 1e-6
+"""Seconds by which a task may be taken early: rounding of clocks must not make a timer fire twice."""
+
+_RANKED_PART = 50
+"""What is due is ranked anew after a 50th of it was taken: 50 scores a look, whatever waits."""
+
+
+class Entry:
+    """One waiting task: 88 bytes and its numbers.
+
+    Attributes:
+        task_id: the task.
+        schedule: when tasks of its kind are looked at; shared.
+        rank: its rank in the schedule.
+        since: the clock at its creation.
+        looked: the clock when it was last seen undone; NEVER if it was not.
+        due: the clock at its next look.
+        failures: looks that failed in a row.
+        denials: how many of them were refusals of the key.
+        quick: looks left because of a callback.
+    """
+
+    __slots__ = ("denials", "due", "failures", "looked", "quick", "rank", "schedule", "since", "task_id")
+
+    def __init__(self, task_id: str, schedule: Schedule, since: float) -> None:
+        self.task_id = task_id
+        self.schedule = schedule
+        self.rank = schedule.enlist()
+        self.since = since
+        self.looked = NEVER
+        self.due = since
+        self.failures = 0
+        self.denials = 0
+        self.quick = 0
+
+    def __lt__(self, other: Entry) -> bool:
+        """Only asked where two are due at the same instant."""
+        return False
+
+    @property
+    def seen(self) -> float:
+        """Its age when it was last seen undone; NEVER if it was not."""
+        return self.looked - self.since
+
+    def planned(self) -> float:
+        """The clock at its next look by what is known now."""
+        return self.since + self.schedule.next_look(self.looked - self.since, self.rank)
+
+    def undone(self, asked: float) -> None:
+        """A look sent at the clock `asked` found it undone."""
+        self.looked = asked
+        self.failures = self.denials = 0
+        self.quick = max(self.quick - 1, 0)
+
+    def next_due(self, now: float) -> float:
+        """The clock at its next look after one that found it undone: as planned, sooner after a callback."""
+        planned = self.planned()
+        return min(planned, now + SOON[self.quick - 1]) if self.quick else planned
+
+    def worth(self, now: float) -> float:
+        """What a look at it pays now."""
+        return self.schedule.chance(self.looked - self.since, now - self.since) + (now - self.due) / FAIR
+
+
+E = TypeVar("E", bound=Entry)
+
+
+class Agenda(Generic[E]):
+    """Tasks by the time of their next look. A task is planned, ready, woken or taken."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, E]] = []
+        self._ready: dict[E, None] = {}
+        self._woken: dict[E, None] = {}
+        self._ranked: list[E] = []
+        self._to_rank = 0
+
+    def next_due(self) -> float | None:
+        """The clock at which something may become due; None if nothing is planned."""
+        return self._heap[0][0] if self._heap else None
+
+    def plan(self, entry: E, due: float) -> None:
+        """Look at a taken or new task at the clock `due`."""
+        entry.due = due
+        heappush(self._heap, (due, entry))
+
+    def plan_anew(self, entry: E) -> None:
+        """Move a planned task forward if what was learnt says so. A later look is found out when it comes up."""
+        if entry.due == TAKEN or entry.failures or entry.quick or entry in self._ready:
+            return
+        due = entry.planned()
+        if due < entry.due:
+            self.plan(entry, due)
+
+    def wake(self, entry: E) -> None:
+        """Look at this task before all others, and twice more if that tells nothing new."""
+        if entry.due == TAKEN:
+            entry.quick = len(SOON) + 1
+            return
+        entry.quick = len(SOON)
+        self._ready.pop(entry, None)
+        self._woken[entry] = None
+
+    def drop(self, entry: E) -> None:
+        """Forget this task; its place in the heap goes when it comes up."""
+        entry.due = TAKEN
+        self._ready.pop(entry, None)
+        self._woken.pop(entry, None)
+
+    def clear(self) -> None:
+        """Forget what is left in the heap of dropped tasks."""
+        self._heap.clear()
+        self._ranked.clear()
+
+    def any_due(self, now: float) -> bool:
+        """True if `take` gives a task."""
+        self._gather(now)
+        return bool(self._woken or self._ready)
+
+    def take(self, now: float) -> E | None:
+        """The task to look at now: a woken one, else the due one that pays most; None if nothing is due."""
+        self._gather(now)
+        if self._woken:
+            entry = next(iter(self._woken))
+        elif self._ready:
+            entry = self._best(now)
+        else:
+            return None
+        self.drop(entry)
+        return entry
+
+    def _gather(self, now: float) -> None:
+        """Move what came due from the heap to the ready ones, unless it is now planned for later."""
+        heap = self._heap
+        while heap and heap[0][0] <= now + _EARLY:
+            due, entry = heappop(heap)
+            if entry.due != due or entry in self._woken:
+                continue  # moved since
+            planned = due if entry.failures or entry.quick else entry.planned()
+            if planned > now + _EARLY:
+                self.plan(entry, planned)
+            else:
+                self._ready[entry] = None
+
+    def _best(self, now: float) -> E:
+        """The ready task that pays most, by a ranking that is a 50th of a round old at most."""
+        ready, ranked = self._ready, self._ranked
+        while self._to_rank > 0 and ranked:
+            self._to_rank -= 1
+            entry = ranked.pop()
+            if entry in ready:
+                return entry
+        ranked[:] = sorted(ready, key=lambda entry: entry.worth(now))
+        self._to_rank = len(ranked) // _RANKED_PART
+        return ranked.pop()

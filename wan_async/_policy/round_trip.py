@@ -1,0 +1,69 @@
+"""The least round trip: how much sooner than a window after its answer a slot may be used again.
+
+A request answered at `r` arrived no later than `r` minus the least way back; one that leaves at `s` arrives no earlier
+than `s` plus the least way out. So one that leaves at `r + window - least round trip` or later arrives a window after the
+old one, wherever in the round trip the provider counts. Of a jitter spread over both ways the new request's way out and
+the old one's way back are two fresh draws: the share that comes too early is the share of round trips below the lead,
+and the lead must be a very low quantile, not an average.
+
+The lowest of k samples is undercut by one in k+1, so the spread divided by k, four times over, is taken off: measured
+at 25 ms + exp(8 ms) each way that leaves 0.02 % too early. A fixed 0.9 of the least would cost 5 % of a 1 s window at
+a round trip of 0.5 s.
+"""
+
+from __future__ import annotations
+
+_SAMPLES = 256  # in each of two generations: what is older than both is forgotten, so a longer round trip is learnt
+_ENOUGH = 8
+_CAUTION = 4.0
+
+
+class _Generation:
+    """The least, the sum and the number of some samples, in seconds."""
+
+    __slots__ = ("count", "least", "total")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.least = float("inf")
+        self.total = 0.0
+
+    def add(self, seconds: float) -> None:
+        self.count += 1
+        self.total += seconds
+        if seconds < self.least:
+            self.least = seconds
+
+
+class RoundTrip:
+    """Learns the lead, in seconds, from measured round trips.
+
+    Args:
+        skip: the number of first samples that are thrown away, because setting up connections inflates them.
+    """
+
+    __slots__ = ("_new", "_old", "_skip", "lead")
+
+    def __init__(self, *, skip: int) -> None:
+        self._skip = skip
+        self._old = _Generation()
+        self._new = _Generation()
+        self.lead = 0.0
+
+    def add(self, seconds: float) -> None:
+        """Takes in one measured round trip."""
+        if self._skip > 0:
+            self._skip -= 1
+            return
+        self._new.add(seconds)
+        self.lead = self._lead()
+        if self._new.count == _SAMPLES:
+            self._old, self._new = self._new, _Generation()
+
+    def _lead(self) -> float:
+        count = self._old.count + self._new.count
+        if count < _ENOUGH:
+            return 0.0
+        least = min(self._old.least, self._new.least)
+        spread = (self._old.total + self._new.total) / count - least
+        return max(0.0, least - _CAUTION * spread / count)

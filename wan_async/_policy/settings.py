@@ -1,0 +1,92 @@
+"""What callers may set: small frozen objects, all times in seconds."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from ..errors import ConfigurationError
+
+
+def _positive(name: str, value: float, *, zero: bool = False) -> None:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or value < 0 or (value == 0 and not zero):
+        raise ConfigurationError(f"{name}: {value!r} is not allowed; allowed: a finite number {'≥' if zero else '>'} 0")
+
+
+def require_positive_integer(name: str, value: int) -> None:
+    """Refuse what is no integer ≥ 1."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ConfigurationError(f"{name}: {value!r} is not allowed; allowed: an integer ≥ 1")
+
+
+class RateLimit(msgspec.Struct, frozen=True):
+    """`n` calls in any `per` seconds, the way the provider counts: what exceeds it is rejected, never queued.
+
+    Attributes:
+        n: calls in a window.
+        per: the window's length, in seconds.
+        share: the part of the limit that this program may use, 0 < share ≤ 1, where others live on the same account.
+    """
+
+    n: int
+    per: float
+    share: float = 1.0
+
+    def __post_init__(self) -> None:
+        require_positive_integer("RateLimit.n", self.n)
+        _positive("RateLimit.per", self.per)
+        _positive("RateLimit.share", self.share)
+        if self.share > 1:
+            raise ConfigurationError(f"RateLimit.share: {self.share!r} is not allowed; allowed: 0 < share ≤ 1")
+
+
+class Polling(msgspec.Struct, frozen=True):
+    """When waiting tasks are looked at. `Polling()` learns how long each kind of task takes.
+
+    Attributes:
+        first: seconds from submission to the first look; None leaves it to the learnt schedule.
+        interval: seconds between looks after that; None leaves it to the learnt schedule.
+
+    With either given, the schedule is plain: first after `first` (default: `interval`), then every `interval`
+    (default: `first`) seconds.
+    """
+
+    first: float | None = None
+    interval: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.first is not None:
+            _positive("Polling.first", self.first, zero=True)
+        if self.interval is not None:
+            _positive("Polling.interval", self.interval)
+        if self.first == 0 and self.interval is None:
+            raise ConfigurationError("Polling.interval: needed where first=0; allowed: a finite number > 0")
+
+
+class Retry(msgspec.Struct, frozen=True):
+    """How long what is safe to repeat is repeated: connections never made, 455, reads and downloads; never 429.
+
+    Attributes:
+        max_elapsed: seconds from the first try after which the last error is raised. 0: no repeats.
+    """
+
+    max_elapsed: float = 120.0
+
+    def __post_init__(self) -> None:
+        _positive("Retry.max_elapsed", self.max_elapsed, zero=True)
+
+
+class Timeout(msgspec.Struct, frozen=True):
+    """How long one HTTP exchange may take; never the wait for a slot or for a task.
+
+    Attributes:
+        total: seconds from sending to the whole answer. createTask takes 0.48 s in the median; a short value turns
+            slow answers into submissions of unknown fate.
+    """
+
+    total: float = 60.0
+
+    def __post_init__(self) -> None:
+        _positive("Timeout.total", self.total)

@@ -1,0 +1,330 @@
+"""One scheduler per client that looks at all its waiting tasks, inside the query limit.
+
+The rules:
+
+- A waiting task is a record in the agenda, not a coroutine. Coroutines exist only for looks under way, AT_ONCE at
+  most, and one for the scheduler while anything is waited for.
+- A look is one permit, one exchange, one verdict on the permit. Which task it goes to is decided when the permit is
+  granted, not when it is asked for.
+- Several watches of one task share its looks. Each hears of the end exactly once, or is forgotten.
+- A look that fails never fails the task, but for the two cases that `_policy.polling` names; a bug in a look ends the
+  wait of its task with a `WanError` whose cause it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Protocol
+
+from ._policy.agenda import Agenda
+from ._policy.durations import measured
+from ._policy.polling import Planner, ends_wait, is_denial, retry_age
+from ._watches import Waiting, Watch
+from .errors import RateLimitError, TransportError, WanError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Hashable, Iterator
+
+    from ._policy.polling import Schedule
+    from ._policy.settings import Polling
+    from ._protocol import TaskRecord
+
+AT_ONCE = 32
+"""Looks under way at once: half of the connections that a pool has by default."""
+
+_REPLANNED = 500
+"""Tasks planned anew in one go when something was learnt: about a millisecond."""
+
+
+class QueryLimit(Protocol):
+    """What the poller needs of the query limit: each permit is ended by exactly one of the other three."""
+
+    async def acquire(self) -> float: ...
+    def accepted(self, permit: float) -> None: ...
+    def rejected(self, permit: float, retry_after: float | None = None) -> None: ...
+    def released(self, permit: float) -> None: ...
+
+
+class Poller:
+    """Waits for tasks by looking at them.
+
+    It is used in one event loop at a time; what it learnt outlives `aclose`, after which it may be used again.
+
+    Args:
+        read: makes one recordInfo exchange for a task id, without retries and without a permit; raises `WanError`.
+        limiter: the query limit.
+        polling: when tasks are looked at.
+    """
+
+    def __init__(self, read: Callable[[str], Awaitable[TaskRecord]], limiter: QueryLimit, polling: Polling) -> None:
+        self._read = read
+        self._limiter = limiter
+        self._planner = Planner(polling)
+        self._tasks: dict[str, Waiting] = {}
+        self._agenda: Agenda[Waiting] = Agenda()
+        self._looks: dict[Waiting, asyncio.Task[None]] = {}
+        self._futures: set[asyncio.Future[TaskRecord]] = set()
+        self._scheduler: asyncio.Task[None] | None = None
+        self._stirred = asyncio.Event()
+        self._to_replan: Iterator[Waiting] | None = None
+        self._learnt = False
+        self._abandon = self._forget  # one bound method for all watches
+
+    @property
+    def waiting(self) -> int:
+        """Tasks waited for."""
+        return len(self._tasks)
+
+    def watch(
+        self,
+        task_id: str,
+        done: Callable[[TaskRecord | WanError], None],
+        *,
+        kind: Hashable = "",
+        age: float = 0.0,
+        deadline: float | None = None,
+        at_once: bool = False,
+    ) -> Watch:
+        """Have `done` called once, in this event loop, with the final record (a failed one too) or what ended the wait.
+
+        Args:
+            task_id: the task; if it is watched already, both share its looks, and kind and age are the first's.
+            done: called without awaiting; what it raises goes to the loop's exception handler.
+            kind: what drives the duration, such as (model, resolution, duration).
+            age: seconds since the task was created.
+            deadline: seconds from now after which `done` gets a `TaskTimeoutError`; None: no bound.
+            at_once: the age is not known: look now, then as if the task were new; nothing is learnt of it.
+        """
+        loop = asyncio.get_running_loop()
+        task = self._tasks.get(task_id)
+        if task is None:
+            schedule = self._planner.unaged() if at_once else self._planner.schedule(kind)
+            task = self._enlist(Waiting(task_id, schedule, loop.time() - age), at_once)
+        watch = Watch(task, done, self._abandon)
+        if deadline is not None:
+            watch.end_after(deadline)
+        return watch
+
+    async def wait(
+        self,
+        task_id: str,
+        *,
+        kind: Hashable = "",
+        age: float = 0.0,
+        max_wait: float | None = None,
+        at_once: bool = False,
+    ) -> TaskRecord:
+        """Wait for a task's final record; the arguments are those of `watch`. A cancelled wait is forgotten.
+
+        Raises:
+            TaskTimeoutError: `max_wait` seconds are over.
+            WanError: the poller was closed, or what ended the wait.
+        """
+        future: asyncio.Future[TaskRecord] = asyncio.get_running_loop().create_future()
+        done = partial(_resolve, future)
+        watch = self.watch(task_id, done, kind=kind, age=age, deadline=max_wait, at_once=at_once)
+        self._futures.add(future)
+        try:
+            return await future
+        finally:
+            self._futures.discard(future)
+            watch.cancel()
+
+    def wake(self, task_id: str) -> bool:
+        """Look at this task before all others: a callback came. False if nobody waits for it.
+
+        If the record does not tell the end yet, it is looked at again after 1 s and after 5 s, then as planned.
+        """
+        task = self._tasks.get(task_id)
+        if task is None:
+            return False
+        self._agenda.wake(task)
+        self._stirred.set()
+        return True
+
+    def observe(self, kind: Hashable, seconds: float) -> None:
+        """Learn that a task of this kind took so long, from a journal for instance."""
+        self._learn(self._planner.schedule(kind), seconds)
+
+    async def aclose(self) -> None:
+        """Forget all watches and end all coroutines and timers. Whoever is in `wait` gets a `WanError`."""
+        running = [*self._looks.values(), *([self._scheduler] if self._scheduler else [])]
+        for task in tuple(self._tasks.values()):
+            while task.watch is not None:
+                task.watch.cancel()
+        for future in self._futures:
+            if not future.done():
+                future.set_exception(WanError("the client was closed while a task was waited for"))
+        await asyncio.gather(*running, return_exceptions=True)
+
+    def _enlist(self, task: Waiting, at_once: bool) -> Waiting:
+        self._tasks[task.task_id] = task
+        before = self._agenda.next_due()
+        self._agenda.plan(task, task.planned())
+        if at_once:
+            self._agenda.wake(task)
+        if self._scheduler is None:
+            self._stirred = asyncio.Event()
+            self._scheduler = asyncio.get_running_loop().create_task(self._schedule(), name="wan-async poller")
+        elif at_once or before is None or task.due < before:
+            self._stirred.set()
+        return task
+
+    def _forget(self, task: Waiting) -> None:
+        """Nobody waits for this task any more: end its look, and the scheduler if it was the last task."""
+        if self._tasks.get(task.task_id) is not task:
+            return
+        del self._tasks[task.task_id]
+        self._agenda.drop(task)
+        look = self._looks.get(task)
+        if look is not None and look is not asyncio.current_task():
+            look.cancel()
+        if not self._tasks and self._scheduler is not None:
+            self._scheduler.cancel()
+            self._scheduler = None
+            self._agenda.clear()
+
+    def _finish(self, task: Waiting, outcome: TaskRecord | WanError) -> None:
+        self._forget(task)
+        task.settle(outcome)
+
+    async def _schedule(self) -> None:
+        """Send looks out while anything is waited for; `_forget` cancels it."""
+        try:
+            while True:
+                await self._step()
+        except Exception as bug:
+            self._scheduler = None
+            for task in tuple(self._tasks.values()):
+                self._finish(task, _broken(task, bug))
+
+    async def _step(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._replan():
+            await asyncio.sleep(0)
+        elif len(self._looks) >= AT_ONCE or not self._agenda.any_due(now):
+            await self._pause()
+        else:
+            self._send(await self._limiter.acquire())
+
+    async def _pause(self) -> None:
+        """Wait until something is due, or something happens."""
+        due = None if len(self._looks) >= AT_ONCE else self._agenda.next_due()
+        timer = None if due is None else asyncio.get_running_loop().call_at(due, self._stirred.set)
+        stirred = self._stirred
+        try:
+            await stirred.wait()
+        finally:
+            stirred.clear()
+            if timer is not None:
+                timer.cancel()
+
+    def _send(self, permit: float) -> None:
+        """Use the permit for the task that pays most now; give it back if none is left."""
+        loop = asyncio.get_running_loop()
+        task = self._agenda.take(loop.time())
+        if task is None:
+            self._limiter.released(permit)
+        else:
+            self._looks[task] = loop.create_task(self._look(task, permit), name=f"wan-async look {task.task_id}")
+
+    async def _look(self, task: Waiting, permit: float) -> None:
+        loop = asyncio.get_running_loop()
+        asked = loop.time()
+        try:
+            self._heed(task, await self._ask(task.task_id, permit), asked, loop.time())
+        except asyncio.CancelledError:
+            self._agenda.plan(task, asked)
+            raise
+        except Exception as bug:  # isolated: it ends this task's wait, where it is raised
+            self._finish(task, _broken(task, bug))
+        finally:
+            del self._looks[task]
+            self._stirred.set()
+
+    async def _ask(self, task_id: str, permit: float) -> TaskRecord | WanError:
+        """One exchange and the verdict on its permit."""
+        try:
+            record = await self._read(task_id)
+        except RateLimitError as error:
+            self._limiter.rejected(permit, error.retry_after)
+            return error
+        except TransportError as error:
+            (self._limiter.accepted if error.sent else self._limiter.released)(permit)
+            return error
+        except WanError as error:
+            self._limiter.accepted(permit)
+            return error
+        except BaseException:
+            self._limiter.accepted(permit)  # it may have reached the provider
+            raise
+        self._limiter.accepted(permit)
+        return record
+
+    def _heed(self, task: Waiting, answer: TaskRecord | WanError, asked: float, now: float) -> None:
+        """Draw the consequence of one answer, unless nobody waits any more."""
+        if task.watch is None:
+            return
+        if isinstance(answer, RateLimitError):
+            self._agenda.plan(task, now)
+        elif isinstance(answer, WanError):
+            self._failed(task, answer, now)
+        elif answer.state.is_final:
+            self._ended(task, answer, now)
+        else:
+            task.undone(asked)
+            self._agenda.plan(task, task.next_due(now))
+
+    def _failed(self, task: Waiting, error: WanError, now: float) -> None:
+        task.failures += 1
+        task.denials = task.denials + 1 if is_denial(error) else 0
+        age = now - task.since
+        if ends_wait(error, task.failures, task.denials, age):
+            self._finish(task, error)
+        else:
+            self._agenda.plan(task, task.since + retry_age(error, task.failures, age))
+
+    def _ended(self, task: Waiting, record: TaskRecord, now: float) -> None:
+        seconds = measured(record, task.seen, now - task.since)
+        if seconds is not None:
+            self._learn(task.schedule, seconds)
+        self._finish(task, record)
+
+    def _learn(self, schedule: Schedule, seconds: float) -> None:
+        before = schedule.revision
+        schedule.observe(seconds)
+        if schedule.revision != before and self._tasks:
+            self._learnt = True
+            self._stirred.set()
+
+    def _replan(self) -> bool:
+        """Plan some waiting tasks anew if something was learnt; True if more are left."""
+        if self._to_replan is None:
+            if not self._learnt:
+                return False
+            self._learnt = False
+            self._to_replan = iter(tuple(self._tasks.values()))
+        some = tuple(islice(self._to_replan, _REPLANNED))
+        for task in some:
+            self._agenda.plan_anew(task)
+        if not some:
+            self._to_replan = None
+        return True
+
+
+def _resolve(future: asyncio.Future[TaskRecord], outcome: TaskRecord | WanError) -> None:
+    if future.done():
+        return
+    if isinstance(outcome, WanError):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)
+
+
+def _broken(task: Waiting, bug: Exception) -> WanError:
+    """What the waiters of a task get whose look failed in a way that is not foreseen."""
+    error = WanError(f"looking at task {task.task_id} failed: {bug!r}")
+    error.__cause__ = bug
+    return error

@@ -1,0 +1,24 @@
+"""The provider's protocol, without I/O: what is asked, and how every answer reads.
+
+A request is a value (`requests`), an answer becomes a value or an error (`answers`, `records`); whoever sends it
+lives elsewhere. Rules that the provider's pages do not state are marked *seen* where they are obeyed.
+"""
+
+from .answers import Answer, read_created, read_credits, read_link, read_record
+from .records import TaskRecord, TaskState
+from .requests import Request, create_task, credit, download_url, record_info
+
+__all__ = [
+    "Answer",
+    "Request",
+    "TaskRecord",
+    "TaskState",
+    "create_task",
+    "credit",
+    "download_url",
+    "read_created",
+    "read_credits",
+    "read_link",
+    "read_record",
+    "record_info",
+]

@@ -1,0 +1,54 @@
+"""What is asked of the provider: each call as a value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import msgspec
+
+if TYPE_CHECKING:
+    from ..models import WanInput
+
+CREATE_TASK = "/api/v1/jobs/createTask"
+RECORD_INFO = "/api/v1/jobs/recordInfo"
+CREDIT = "/api/v1/chat/credit"
+DOWNLOAD_URL = "/api/v1/common/download-url"
+
+
+class Request(msgspec.Struct, frozen=True):
+    """One call: `path` is already encoded and holds the query; a `body` is JSON."""
+
+    method: str
+    path: str
+    body: bytes | None = None
+
+
+class _CreateTask(msgspec.Struct):
+    model: str
+    input: WanInput | dict[str, object]
+    callBackUrl: str | msgspec.UnsetType = msgspec.UNSET
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def create_task(task_input: WanInput, callback_url: str | None = None) -> Request:
+    """POST createTask: not to be sent again unless it certainly did not happen."""
+    body = _CreateTask(task_input.model, task_input.wire(), callback_url or msgspec.UNSET)
+    return Request("POST", CREATE_TASK, _encode(body))
+
+
+def record_info(task_id: str) -> Request:
+    """GET recordInfo: the task's state, free to repeat."""
+    return Request("GET", f"{RECORD_INFO}?taskId={quote(task_id, safe='')}")
+
+
+def credit() -> Request:
+    """GET the account's credits."""
+    return Request("GET", CREDIT)
+
+
+def download_url(url: str) -> Request:
+    """POST for a fresh link, valid 20 minutes, to a file of this provider; free to repeat."""
+    return Request("POST", DOWNLOAD_URL, _encode({"url": url}))

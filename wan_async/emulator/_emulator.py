@@ -1,0 +1,200 @@
+"""The emulator as users see it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+from .._policy.settings import RateLimit
+from ..prices import list_price
+from ._accounts import Account
+from ._calls import Call, Reply
+from ._clock import Clock
+from ._dispatcher import Dispatcher, Post
+from ._faults import Fault
+from ._provider import Provider
+from ._rules import Price, Rules
+from ._schema import Schema
+from ._server import serving
+from ._stats import Stats
+from ._tasks import Seconds, Task
+from ._transport import EmulatorTransport
+
+
+class Emulator:
+    """The provider's whole contract on this computer, with faults on demand.
+
+    ```python
+    emulator = Emulator(key="k", seconds=2.0, faults=[Fault("drop_after", times=1)])
+    async with emulator.serve() as url, WanClient("k", base_url=url, upload_url=url) as wan:
+        ...
+    assert emulator.stats.created == 1
+    ```
+
+    Args:
+        key: the API key, or several: each is an account of its own.
+        limit: new tasks per window, the rest rejected (`share` plays no part here); None: no limit.
+        query_limit: recordInfo calls per window; None: no limit.
+        seconds: how long a task takes: seconds; (mean, standard deviation) of a seeded normal distribution, never
+            below a tenth of the mean; or a function of the model's name and the input.
+        webhook_key: signs callbacks; None: they are not signed.
+        credits: each account's, to begin with.
+        faults: what goes wrong; see `Fault`.
+        models: further models by name, each with the JSON schema of its `input` object.
+        price: what a task costs, in credits, by model and input; None means nothing. By default the price list, with
+            5 s where it is per second.
+        seed: of the durations and of `Fault.rate`, so that runs repeat.
+        link_seconds: how long the links to results are good.
+        upload_seconds: how long uploaded files live.
+        upload_bytes: the largest upload that is taken.
+        strict: refuse calls without `Content-Type: application/json` with 401, GET too, as the service can.
+        callback_pauses: seconds before each further try of a callback that was not answered with HTTP 200.
+        outside: let callbacks and file-url-upload reach addresses other than this computer's own.
+        render: make each result a clip of its own, where the extra `emulator` is installed; False: always the small
+            one that ships.
+        epoch: the Unix time at which its clock begins; None: the computer's.
+
+    Raises:
+        ConfigurationError: a value that cannot be used.
+    """
+
+    def __init__(
+        self,
+        key: str | Sequence[str] = "k",
+        *,
+        limit: RateLimit | None = RateLimit(20, per=10.0),
+        query_limit: RateLimit | None = RateLimit(10, per=1.0),
+        seconds: Seconds = 5.0,
+        webhook_key: str | None = None,
+        credits: float = 1e9,  # noqa: A002
+        faults: Iterable[Fault] = (),
+        models: Mapping[str, Schema] | None = None,
+        price: Price = list_price,
+        seed: int = 0,
+        link_seconds: float = 86400.0,
+        upload_seconds: float = 86400.0,
+        upload_bytes: int = 10 << 20,
+        strict: bool = True,
+        callback_pauses: Sequence[float] = (1.0, 2.0, 4.0),
+        outside: bool = False,
+        render: bool = True,
+        epoch: float | None = None,
+    ) -> None:
+        rules = Rules(
+            keys=(key,) if isinstance(key, str) else tuple(key),
+            limit=limit,
+            query_limit=query_limit,
+            seconds=seconds,
+            credits=credits,
+            faults=tuple(faults),
+            models=models or {},
+            price=price,
+            seed=seed,
+            link_seconds=link_seconds,
+            upload_seconds=upload_seconds,
+            upload_bytes=upload_bytes,
+            strict=strict,
+        )
+        self._clock = Clock(epoch)
+        self._provider = Provider(rules, self._clock.unix)
+        self._webhook_key = webhook_key
+        self._callback_pauses = callback_pauses
+        self._outside = outside
+        self._render = render
+
+    @asynccontextmanager
+    async def serve(
+        self, port: int = 0, host: str = "127.0.0.1", *, public_url: str | None = None
+    ) -> AsyncGenerator[str]:
+        """Serve over HTTP; gives the base URL, for API and uploads alike.
+
+        Args:
+            port: 0 takes a free one.
+            host: the address to listen on; loopback unless told otherwise.
+            public_url: the base URL under which clients see it, where that is another one.
+
+        Raises:
+            OSError: the address is in use or not this computer's.
+        """
+        provider, clock = self._provider, self._clock
+        async with serving(provider, clock, host, port, render=self._render, outside=self._outside) as (url, post):
+            provider.jobs.base_url = (public_url or url).rstrip("/")
+            dispatcher = self._dispatcher(post)
+            dispatcher.start()
+            try:
+                yield provider.jobs.base_url
+            finally:
+                await dispatcher.stop()
+
+    def transport(self, *, latency: float = 0.0, post: Post | None = None) -> EmulatorTransport:
+        """Carry API requests without sockets, in virtual time too; stands in a `SessionPool`'s place.
+
+        Args:
+            latency: seconds that a request takes to arrive, and an answer to come back.
+            post: takes callbacks (URL, headers, body) and gives the receiver's HTTP status; None: they are not sent.
+        """
+        dispatcher = None if post is None else lambda: self._dispatcher(post)
+        return EmulatorTransport(self._provider, self._clock, latency, dispatcher)
+
+    def handle(self, call: Call) -> Reply:
+        """Answer one call now, in the running event loop: the provider without any transport."""
+        return self._provider.handle(call, self._clock.now())
+
+    def _dispatcher(self, post: Post) -> Dispatcher:
+        return Dispatcher(self._provider, self._clock, post, key=self._webhook_key, pauses=self._callback_pauses)
+
+    @property
+    def tasks(self) -> Mapping[str, Task]:
+        """All tasks by id, in the order of their creation."""
+        return self._provider.jobs.tasks
+
+    @property
+    def stats(self) -> Stats:
+        """What was counted."""
+        return self._provider.stats
+
+    @property
+    def calls(self) -> Counter[str]:
+        """How often each path was called; all files count as `"files"`."""
+        return self._provider.calls
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """The faults in force. Setting them begins all their counts anew."""
+        return self._provider.faults.faults
+
+    @faults.setter
+    def faults(self, faults: Iterable[Fault]) -> None:
+        self._provider.faults.replace(faults)
+
+    @property
+    def limit(self) -> RateLimit | None:
+        """New tasks per window, None for no limit; takes effect at once."""
+        return self._provider.limit
+
+    @limit.setter
+    def limit(self, limit: RateLimit | None) -> None:
+        self._provider.limit = limit
+
+    @property
+    def query_limit(self) -> RateLimit | None:
+        """RecordInfo calls per window, None for no limit; takes effect at once."""
+        return self._provider.query_limit
+
+    @query_limit.setter
+    def query_limit(self, limit: RateLimit | None) -> None:
+        self._provider.query_limit = limit
+
+    @property
+    def credits(self) -> float:
+        """What is left on the first key's account. Refunds of tasks that failed since the last call are missing."""
+        return self._first.credits
+
+    @credits.setter
+    def credits(self, credits: float) -> None:  # noqa: A002
+        self._first.credits = credits
+
+    @property
+    def _first(self) -> Account:
+        return next(iter(self._provider.accounts.values()))

@@ -1,0 +1,96 @@
+"""The emulator over real HTTP: a thin face of aiohttp around the provider."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import aiohttp
+import msgspec
+from aiohttp import web
+
+from ._calls import Call, Media, Reply, Upload
+from ._clips import ClipSpec
+from ._clock import Clock
+from ._outgoing import Outgoing
+from ._provider import Provider
+from ._ranges import Part, select
+from ._schema import read_object
+from ._shelf import BY_URL, STREAM
+from ._spool import Spool
+from ._studio import Studio
+
+if TYPE_CHECKING:
+    from ._dispatcher import Post
+
+_CHUNK = 1 << 18
+_SHUTDOWN = 0.25
+"""Seconds that answers under way get when the server stops."""
+
+
+@asynccontextmanager
+async def serving(
+    provider: Provider, clock: Clock, host: str, port: int, *, render: bool, outside: bool
+) -> AsyncGenerator[tuple[str, Post]]:
+    """Serve; gives the base URL, and what sends callbacks."""
+    async with aiohttp.ClientSession() as session:
+        outgoing = Outgoing(session, outside=outside)
+        face = _Face(provider, clock, Studio(render=render), outgoing)
+        runner = web.ServerRunner(web.Server(face.answer, access_log=None), shutdown_timeout=_SHUTDOWN)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, host, port).start()
+            yield _url(host, runner.addresses[0][1]), outgoing.post
+        finally:
+            await runner.cleanup()
+
+
+def _url(host: str, port: int) -> str:
+    """The base URL; a server on all addresses is told by its loopback one."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - only when the caller asked for it
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+
+
+class _Face:
+    def __init__(self, provider: Provider, clock: Clock, studio: Studio, outgoing: Outgoing) -> None:
+        self._provider = provider
+        self._clock = clock
+        self._studio = studio
+        self._outgoing = outgoing
+        self._files = provider.shelf.files
+        self._longest_body = self._files.largest * 4 // 3 + (1 << 20)  # base64, and the fields beside it
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request."""
+        call = await self._call(request)
+        reply = self._provider.handle(call, self._clock.now())
+        if reply.delay:
+            await asyncio.sleep(reply.delay)
+        if reply.sent == "nothing":
+            return _hang_up(request)
+        if reply.media is not None:
+            return await self._send_media(request, call, reply, reply.media)
+        if reply.sent == "part":
+            return await _send(request, reply, Part(reply.status, 0, len(reply.body), {}), reply.body)
+        return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
+
+    async def _call(self, request: web.BaseRequest) -> Call:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        call = Call(request.method, request.path, dict(request.query), headers)
+        if call.path == STREAM:
+            return msgspec.structs.replace(call, upload=await self._streamed(request))
+        call = msgspec.structs.replace(call, body=await self._body(request))
+        if call.path == BY_URL:
+            return msgspec.structs.replace(call, upload=await self._fetched(call))
+        return call
+
+    async def _body(self, request: web.BaseRequest) -> bytes:
+        body = bytearray()
+        async for chunk in request.content.iter_any():
+            body += chunk
+            if len(body) > self._longest_body:
+                raise web.HTTPRequestEntityTooLarge(self._longest_body, len(body))
+        return bytes(body)

@@ -1,0 +1,226 @@
+"""The models' inputs: one frozen struct each, fields named as on the wire, refused where they are written.
+
+A new model is one class here, with its `model` name and its annotated fields, plus its name in `AnyInput` below:
+checks, messages, JSON schema, the command line and the journal all read the annotations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias, get_args
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from ._checks import check_fields, is_json
+from .errors import InvalidInputError
+
+__all__ = [
+    "AnyInput",
+    "CustomInput",
+    "Wan22AnimateMove",
+    "Wan22AnimateReplace",
+    "Wan22ImageToVideoTurbo",
+    "Wan22TextToVideoTurbo",
+    "Wan26ImageToVideo",
+    "WanInput",
+    "input_from",
+]
+
+Url: TypeAlias = Annotated[str, Meta(description="an http(s) URL that the provider can fetch", extra={"url": True})]
+Prompt: TypeAlias = Annotated[str, Meta(max_length=5000)]
+Seed: TypeAlias = Annotated[int, Meta(ge=0, le=2147483647)]
+Resolution: TypeAlias = Literal["480p", "580p", "720p"]
+Acceleration: TypeAlias = Literal["none", "regular"]
+
+_canonical = msgspec.json.Encoder(order="sorted").encode
+
+
+class WanInput(msgspec.Struct, frozen=True, kw_only=True):
+    """What a task is made from: the base of all inputs.
+
+    A field that is left out is not sent, and the provider's default holds.
+
+    Attributes:
+        model: the model's name on the wire.
+        extra: fields that this version does not know, sent beside the others as they are.
+
+    Raises:
+        InvalidInputError: a field's value is refused: its name, what was given, what is allowed.
+    """
+
+    model: ClassVar[str]
+    extra: dict[str, Any] | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if self.extra is not UNSET:
+            self._check_extra(self.extra)
+
+    def _check_extra(self, extra: object) -> None:
+        if not isinstance(extra, dict) or not is_json(extra):  # pyright: ignore[reportUnknownArgumentType]
+            raise InvalidInputError("extra", extra, "an object of JSON values")
+        for name in extra:  # pyright: ignore[reportUnknownVariableType]
+            if name in self.__struct_fields__ or not isinstance(name, str):
+                raise InvalidInputError("extra", name, "names of fields that this input does not have")
+
+    def wire(self) -> WanInput | dict[str, Any]:
+        """The `input` object of createTask, ready to be encoded as JSON."""
+        if self.extra is UNSET:
+            return self
+        fields: dict[str, Any] = msgspec.to_builtins(self)
+        del fields["extra"]
+        return {**fields, **self.extra}
+
+    def content(self) -> bytes:
+        """The input as JSON with sorted fields: equal for equal inputs, whatever the order they were written in."""
+        return _canonical(self.wire())
+
+
+class _Animate(WanInput, frozen=True, kw_only=True):
+    video_url: Url
+    image_url: Url
+    resolution: Resolution | UnsetType = UNSET
+
+
+class Wan22AnimateMove(_Animate, frozen=True, kw_only=True):
+    """Wan 2.2 Animate, move: the image's character moves as in the video.
+
+    Attributes:
+        video_url: URL of the driving video (mp4, quicktime or matroska, ≤ 10 MB).
+        image_url: URL of the character's image (jpeg, png or webp, ≤ 10 MB).
+        resolution: "480p" (the provider's default), "580p" or "720p".
+    """
+
+    model: ClassVar[str] = "wan/2-2-animate-move"
+
+
+class Wan22AnimateReplace(_Animate, frozen=True, kw_only=True):
+    """Wan 2.2 Animate, replace: the image's character takes the place of the one in the video.
+
+    Attributes:
+        video_url: URL of the video (mp4, quicktime or matroska, ≤ 10 MB).
+        image_url: URL of the character's image (jpeg, png or webp, ≤ 10 MB).
+        resolution: "480p" (the provider's default), "580p" or "720p".
+    """
+
+    model: ClassVar[str] = "wan/2-2-animate-replace"
+
+
+class _Turbo(WanInput, frozen=True, kw_only=True):
+    prompt: Prompt
+    resolution: Resolution | UnsetType = UNSET
+    enable_prompt_expansion: bool | UnsetType = UNSET
+    seed: Seed | UnsetType = UNSET
+    acceleration: Acceleration | UnsetType = UNSET
+
+
+class Wan22ImageToVideoTurbo(_Turbo, frozen=True, kw_only=True):
+    """Wan 2.2 A14B turbo, image to video.
+
+    Attributes:
+        image_url: URL of the first frame (jpeg, png or webp, ≤ 10 MB).
+        prompt: what happens, at most 5000 characters.
+        resolution: "480p", "580p" or "720p" (the provider's default).
+        aspect_ratio: "auto" (the provider's default), "16:9", "9:16" or "1:1".
+        enable_prompt_expansion: whether the provider may rewrite the prompt.
+        seed: 0 to 2147483647; the provider's default is 0, which means random.
+        acceleration: "none" (the provider's default) or "regular".
+    """
+
+    model: ClassVar[str] = "wan/2-2-a14b-image-to-video-turbo"
+    image_url: Url
+    aspect_ratio: Literal["auto", "16:9", "9:16", "1:1"] | UnsetType = UNSET
+
+
+class Wan22TextToVideoTurbo(_Turbo, frozen=True, kw_only=True):
+    """Wan 2.2 A14B turbo, text to video.
+
+    Attributes:
+        prompt: what happens, at most 5000 characters.
+        resolution: "480p", "580p" or "720p" (the provider's default).
+        aspect_ratio: "16:9" (the provider's default), "9:16" or "1:1".
+        enable_prompt_expansion: whether the provider may rewrite the prompt.
+        seed: 0 to 2147483647; the provider's default is 0.
+        acceleration: "none" (the provider's default) or "regular".
+    """
+
+    model: ClassVar[str] = "wan/2-2-a14b-text-to-video-turbo"
+    aspect_ratio: Literal["16:9", "9:16", "1:1"] | UnsetType = UNSET
+
+
+class Wan26ImageToVideo(WanInput, frozen=True, kw_only=True):
+    """Wan 2.6, image to video.
+
+    Attributes:
+        prompt: what happens, 2 to 5000 characters.
+        image_urls: exactly one URL of the first frame (jpeg, png or webp, ≤ 10 MB).
+        duration: seconds, as "5" (the provider's default), "10", "15" or the integers; the wire gets the text.
+        resolution: "720p" or "1080p" (the provider's default).
+    """
+
+    model: ClassVar[str] = "wan/2-6-image-to-video"
+    prompt: Annotated[str, Meta(min_length=2, max_length=5000)]
+    image_urls: Annotated[Sequence[Url], Meta(min_length=1, max_length=1)]
+    duration: Literal["5", "10", "15", 5, 10, 15] | UnsetType = UNSET
+    resolution: Literal["720p", "1080p"] | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        msgspec.structs.force_setattr(self, "image_urls", tuple(self.image_urls))
+        if isinstance(self.duration, int):
+            msgspec.structs.force_setattr(self, "duration", str(self.duration))
+
+
+class CustomInput(WanInput, frozen=True):
+    """Any other model: its name and its fields, sent as they are.
+
+    Attributes:
+        model: the model's name on the wire, such as `"wan/2-6-text-to-video"`.
+        input: its fields, an object of JSON values.
+        price: what one task costs, in credits, for `max_credits`; not sent.
+    """
+
+    model: Annotated[str, Meta(min_length=1)]  # pyright: ignore[reportIncompatibleVariableOverride]
+    input: dict[str, Any]
+    price: float | UnsetType = UNSET
+
+    def wire(self) -> dict[str, Any]:
+        """The `input` object of createTask: the fields as given, and `extra`."""
+        return self.input if self.extra is UNSET else {**self.input, **self.extra}
+
+
+AnyInput: TypeAlias = (
+    Wan22AnimateMove | Wan22AnimateReplace | Wan22ImageToVideoTurbo | Wan22TextToVideoTurbo | Wan26ImageToVideo
+)
+
+MODELS: Mapping[str, type[WanInput]] = {cls.model: cls for cls in get_args(AnyInput)}
+"""The models this version knows, by their names on the wire."""
+
+
+def input_from(model: str, fields: Mapping[str, Any], *, custom: bool = False) -> WanInput:
+    """Make the input of `model` from its wire fields, as from a line of JSON.
+
+    Args:
+        model: the model's name on the wire.
+        fields: the fields of its `input` object.
+        custom: let unknown fields pass as `extra`, and unknown models as `CustomInput`.
+
+    Raises:
+        InvalidInputError: an unknown model, an unknown or missing field, or a refused value.
+    """
+    cls = MODELS.get(model)
+    if cls is None:
+        if custom:
+            return CustomInput(model, dict(fields))
+        raise InvalidInputError("model", model, " or ".join(map(repr, MODELS)))
+    names = [name for name in cls.__struct_fields__ if name != "extra"]
+    unknown = {name: value for name, value in fields.items() if name not in names}
+    if unknown and not custom:
+        name, value = next(iter(unknown.items()))
+        raise InvalidInputError(str(name), value, f"the fields of {model}: {', '.join(names)}")
+    for name in (field.name for field in msgspec.structs.fields(cls) if field.required):
+        if name not in fields:
+            raise InvalidInputError(name, None, "a value: this field is required")
+    known = {name: value for name, value in fields.items() if name in names}
+    return cls(**known, extra=unknown) if unknown else cls(**known)
