@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 import msgspec
 
 from ._arguments import Settings, a, base_url_from, guarded, key_from
-from ._batch import Batch, Inputs, NoJournal, Steps, Submission, Watch
+from ._batch import Batch, Inputs, Journalled, NoJournal, Steps, Submission, Watch
 from ._calls import Calls, Intent
 from ._checks import URL_RULE, is_url
 from ._limiter import Limiter, SlidingWindowLimiter
@@ -209,19 +210,37 @@ class WanClient:
         """
         return await self.task(task_id).wait(max_wait)
 
-    def batch(self, inputs: Inputs, *, max_in_flight: int = 100, max_credits: float | None = None) -> Batch:
+    def batch(
+        self,
+        inputs: Inputs,
+        *,
+        max_in_flight: int = 100,
+        journal: str | os.PathLike[str] | None = None,
+        replay: bool = True,
+        resubmit_unknown: bool = False,
+        max_credits: float | None = None,
+    ) -> Batch:
         """Make many clips: `async with wan.batch(inputs) as results: async for outcome in results: …`.
 
         Args:
             inputs: an iterable or async iterable of inputs or of `(key, input)` pairs, pulled lazily.
             max_in_flight: items that are pulled and not handed over yet, at most.
-            max_credits: submit nothing that could bring the credits spent and at stake above this.
+            journal: a file in which every step is on disk before it counts: a batch that is killed and started again
+                with it submits nothing twice and loses nothing. Made when it is missing.
+            replay: give the finished outcomes of earlier runs again, first, marked `replayed`.
+            resubmit_unknown: send again what earlier runs left with an unknown fate; that may pay twice.
+            max_credits: submit nothing that could bring the credits spent and at stake above this, list prices
+                standing in until the service tells what was consumed; earlier runs on the journal count.
 
         Raises:
             ConfigurationError: an argument cannot be used.
         """
         steps = Steps(submit=self._submit_item, watch=self._watch_item)
-        return Batch(steps, inputs, NoJournal(), max_in_flight=max_in_flight, max_credits=max_credits)
+        if journal is None:
+            ledger = NoJournal()
+        else:
+            ledger = Journalled(journal, replay=replay, resubmit_unknown=resubmit_unknown)
+        return Batch(steps, inputs, ledger, max_in_flight=max_in_flight, max_credits=max_credits)
 
     # account
 

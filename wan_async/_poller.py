@@ -272,7 +272,7 @@ class Poller:
         elif isinstance(answer, WanError):
             self._failed(task, answer, now)
         elif answer.state.is_final:
-            self._ended(task, answer, now)
+            self._ended(task, answer, asked)
         else:
             task.undone(asked)
             self._agenda.plan(task, task.next_due(now))
@@ -286,8 +286,8 @@ class Poller:
         else:
             self._agenda.plan(task, task.since + retry_age(error, task.failures, age))
 
-    def _ended(self, task: Waiting, record: TaskRecord, now: float) -> None:
-        seconds = measured(record, task.seen, now - task.since)
+    def _ended(self, task: Waiting, record: TaskRecord, asked: float) -> None:
+        seconds = measured(record, task.seen, asked - task.since)
         if seconds is not None:
             self._learn(task.schedule, seconds)
         self._finish(task, record)

@@ -3,6 +3,7 @@
 from .batch import Batch
 from .feed import Inputs
 from .flow import Steps, Submission, Watch
+from .journalled import Journalled
 from .ledger import Item, Ledger, NoJournal, Resumed
 from .outcome import BatchStats, Outcome
 
@@ -11,6 +12,7 @@ __all__ = [
     "BatchStats",
     "Inputs",
     "Item",
+    "Journalled",
     "Ledger",
     "NoJournal",
     "Outcome",

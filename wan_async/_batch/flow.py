@@ -268,7 +268,9 @@ class Flow:
     async def _write(self, item: Item, outcome: Outcome, *, holds_slot: bool) -> None:
         """Write an outcome down, then hand it over; a journal that fails does not keep it from the caller."""
         try:
-            if _never_reached(outcome):
+            if isinstance(outcome.error, InvalidInputError):
+                pass  # it was never begun
+            elif _never_reached(outcome):
                 await self._ledger.withdraw(item)  # the next run sends it
             elif outcome.task_id is None or outcome.record is not None:  # else the task still runs
                 await self._ledger.finished(outcome, item)

@@ -73,6 +73,22 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     reported: bool = False
 
 
+class Seen(msgspec.Struct, frozen=True):
+    """An item as it was pulled: what a new row is made of."""
+
+    index: int
+    model: str
+    content: bytes
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """How an item ended, and where the clip was saved."""
+
+    record: TaskRecord | None
+    error: WanError | None
+    path: str | None
+
+
 class Look(msgspec.Struct, frozen=True):
     """What the journal knows of an item that was pulled.
 
@@ -97,7 +113,7 @@ class JournalCounts(msgspec.Struct, frozen=True):
         done: finished with a clip.
         failed: finished without one.
         unknown: of open fate.
-        credits: what was spent or may have been: consumed where known, else the list price, earlier submissions included.
+        credits: what was or may have been spent, earlier submissions included: consumed where known, else list price.
     """
 
     queued: int = 0
@@ -144,12 +160,13 @@ def entry_of(row: tuple[Any, ...]) -> Entry:
         raise JournalError(f"row {row[0]} of the journal cannot be read: {fault}") from fault
 
 
-def path_to_column(path: str | None) -> str | bytes | None:
+def path_to_column(path: str) -> str | bytes:
     """Text, and the bytes of a file name that is not UTF-8."""
     try:
-        return path if path is None or path.isascii() or path.encode() else path
+        path.encode()
     except UnicodeEncodeError:
-        return os.fsencode(path or "")
+        return os.fsencode(path)
+    return path
 
 
 def path_from_column(value: str | bytes | None) -> str | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from . import statements
+from .entries import Ended, Seen
 from .writer import Writer
 
 if TYPE_CHECKING:
@@ -65,21 +66,21 @@ class OpenJournal:
         """How many transactions there were; what is asked while one commits goes into the next."""
         return self._writer.commits
 
-    async def look(self, index: int, key: str | None, model: str, input: bytes) -> Look:
+    async def look(self, index: int, key: str | None, model: str, content: bytes) -> Look:
         """What is known of an item. Without a key one is made of the content and its n-th occurrence in this run.
 
-        `input` is compared byte for byte: give the wire fields as JSON in one canonical order.
+        `content`, the wire fields as JSON in one canonical order, is compared byte for byte.
         """
-        return await self._writer.ask(statements.look, index, key, model, input)
+        return await self._writer.ask(statements.look, key, Seen(index, model, content))
 
     async def intend(
-        self, index: int, key: str, model: str, input: bytes, *, price: float | None, token: str | None = None
+        self, index: int, key: str, model: str, content: bytes, *, price: float | None, token: str | None = None
     ) -> bool:
         """Before the POST: SENDING, now, at the list price in credits, with the callback URL's token.
 
         False, and nothing is written, if the key is there in another state than QUEUED.
         """
-        return await self._writer.ask(statements.intend, index, key, model, input, price, token)
+        return await self._writer.ask(statements.intend, key, Seen(index, model, content), price, token)
 
     async def withdraw(self, key: str) -> None:
         """What was SENDING was certainly not created: QUEUED again, and it costs nothing."""
@@ -98,33 +99,42 @@ class OpenJournal:
         path: str | None = None,
         index: int | None = None,
         model: str | None = None,
-        input: bytes | None = None,
+        content: bytes | None = None,
     ) -> bool:
-        """The outcome: DONE without an error or with a successful record, UNKNOWN for SubmissionUnknownError, else FAILED.
+        """The outcome: DONE without an error or with a good record, UNKNOWN for SubmissionUnknownError, else FAILED.
 
         False, and nothing is written, if the key has another final outcome; DONE may be written again as DONE, with a
-        fresh record. An item that was refused before any submission may be new: give its `index`, `model` and `input`, else it is JournalError.
+        fresh record. An item refused before any submission may be new: give its `index`, `model` and `content`; a new
+        one without them is JournalError.
         """
-        return await self._writer.ask(statements.finished, key, record, error, path, (index, model, input))
+        new = None if index is None or model is None or content is None else Seen(index, model, content)
+        return await self._writer.ask(statements.finished, key, Ended(record, error, path), new)
 
     async def saved(self, key: str, path: str) -> None:
         """The clip of what is DONE was saved there, later than the outcome."""
         await self._writer.ask(statements.saved, key, path)
 
     async def reported(self, key: str) -> None:
-        """This run has the outcome to tell; so the next one replays it."""
+        """Write that the outcome is told by this run; so the next one replays it."""
         await self._writer.ask(statements.reported, key)
 
-    async def page(self, states: Collection[State], after_id: int = 0, limit: int = 500) -> list[Entry]:
-        """At most `limit` entries in these states with ids above `after_id`, by id."""
-        return await self._writer.ask(statements.page, tuple(states), after_id, limit)
+    async def page(
+        self, states: Collection[State], after_id: int = 0, limit: int = 500, *, earlier: bool = False
+    ) -> list[Entry]:
+        """At most `limit` entries in these states with ids above `after_id`, by id.
+
+        With `earlier` only those that this run has not written to: for replays and resuming, page by page while the
+        run goes on, so that what it finished itself is not taken for an earlier run's.
+        """
+        work = statements.earlier_page if earlier else statements.page
+        return await self._writer.ask(work, tuple(states), after_id, limit)
 
     async def by_token(self, token: str) -> Entry | None:
         """The item whose last submission carried this token."""
         return await self._writer.ask(statements.by_token, token)
 
     async def orphans(self) -> int:
-        """How many submissions of unknown fate no run has reported: directly after `open`, what the kill left in the air."""
+        """How many of unknown fate no run has reported: directly after `open`, what a kill left in the air."""
         return await self._writer.ask(statements.unreported)
 
     async def requeue(self, states: Collection[State], keys: Iterable[str] | None = None) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, TypeVarTuple, Unpack
 
 from ..errors import JournalError
 from . import files, statements
@@ -13,12 +13,12 @@ from .entries import Entry, JournalCounts, State
 from .store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from types import TracebackType
-    from typing import Concatenate, ParamSpec, Self, TypeVar
+    from typing import Self
 
-    P = ParamSpec("P")
-    T = TypeVar("T")
+Args = TypeVarTuple("Args")
+T = TypeVar("T")
 
 # Entries read at once; between two pages nothing is held, so that a long iteration does not keep the run from
 # putting its write-ahead log back.
@@ -104,8 +104,8 @@ class Journal:
     ) -> None:
         self.close()
 
-    def _read(self, work: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    def _read(self, work: Callable[[sqlite3.Connection, Unpack[Args]], T], *args: *Args) -> T:
         try:
-            return work(self._database, *args, **kwargs)
+            return work(self._database, *args)
         except sqlite3.Error as fault:
             raise JournalError(f"{self.path} cannot be read: {fault}") from fault

@@ -26,10 +26,13 @@ All times are Unix seconds (UTC) with a fraction, all JSON is text, an empty col
 | `error` | `{"type", "args", "message"}`, JSON; with state `done`: why the download failed |
 | `path` | where the clip was saved |
 | `credits` | what this submission costs: the list price, and what was consumed once that is known |
-| `reported` | 1 once a run has had this outcome to tell; 0 else, so for what was in the air at a kill until a run has told it |
+| `reported` | 1 once a run has had this outcome to tell; 0 before, as for what was in the air at a kill |
+| `run` | the id in `run` of the run that wrote here last |
 
 `earlier`: submissions that were given up for another one (`resubmit`), one row each: `item` is the id of the row in
 `item`, the other columns are as above. They may have been charged and count as spent.
+
+`run`: one row for each time the journal was opened to be written: `id`, `opened_at`, `host`, `pid`.
 
 The file says what it is: `pragma application_id` is 0x57616E4A ("WanJ"), `pragma user_version` is the schema's version.
 """
@@ -60,7 +63,8 @@ CREATE TABLE item (
     error TEXT,
     path TEXT,
     credits REAL,
-    reported INTEGER NOT NULL DEFAULT 0
+    reported INTEGER NOT NULL DEFAULT 0,
+    run INTEGER NOT NULL REFERENCES run (id)
 );
 CREATE INDEX item_by_state ON item (state, id, credits);
 CREATE UNIQUE INDEX item_by_token ON item (token) WHERE token IS NOT NULL;
@@ -77,9 +81,19 @@ CREATE TABLE earlier (
     path TEXT,
     credits REAL
 );
+CREATE TABLE run (
+    id INTEGER PRIMARY KEY,
+    opened_at REAL NOT NULL,
+    host TEXT NOT NULL,
+    pid INTEGER NOT NULL
+);
 COMMIT;
 PRAGMA journal_mode = WAL;
 """
 
-# How often each content was seen in this run: in a temporary file, not in memory, and gone with the run.
-SEEN_DDL = "CREATE TEMP TABLE seen (content BLOB PRIMARY KEY, times INTEGER NOT NULL) WITHOUT ROWID"
+# What belongs to one run and is gone with it, in a temporary file and not in memory: how often each content was seen,
+# the run's id, and the last item that was there before.
+TEMP_DDL = """
+CREATE TEMP TABLE seen (content BLOB PRIMARY KEY, times INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TEMP TABLE this (run INTEGER NOT NULL, last INTEGER NOT NULL);
+"""

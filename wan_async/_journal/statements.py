@@ -7,15 +7,17 @@ unknown running (adopted) or done. Only `requeue` leads from failed and unknown 
 from __future__ import annotations
 
 import hashlib
+import os
+import socket
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from .._protocol import TaskRecord, TaskState
 from ..errors import JournalError, SubmissionUnknownError, TaskFailedError, WanError
-from .entries import COLUMNS, Entry, JournalCounts, Look, State, entry_of, path_to_column
+from .entries import COLUMNS, Ended, Entry, JournalCounts, Look, Seen, State, entry_of, path_to_column
 from .errors_json import error_to_json
 
 if TYPE_CHECKING:
@@ -26,43 +28,51 @@ _write_record = msgspec.json.Encoder().encode
 
 _SEEN = "INSERT INTO seen VALUES (?, 1) ON CONFLICT DO UPDATE SET times = times + 1"
 _TIMES = "SELECT times FROM seen WHERE content = ?"
-_BY_KEY = f"SELECT {COLUMNS} FROM item WHERE key = ?"
-_BY_TOKEN = f"SELECT {COLUMNS} FROM item WHERE token = ?"
+_BY_KEY = f"SELECT {COLUMNS} FROM item WHERE key = ?"  # noqa: S608
+_BY_TOKEN = f"SELECT {COLUMNS} FROM item WHERE token = ?"  # noqa: S608
 _INTEND = """
-INSERT INTO item (position, key, model, input, state, token, sent_at, credits)
-VALUES (?, ?, ?, ?, 'sending', ?, ?, ?)
+INSERT INTO item (position, key, model, input, state, token, sent_at, credits, run)
+VALUES (?, ?, ?, ?, 'sending', ?, ?, ?, (SELECT run FROM this))
 ON CONFLICT (key) DO UPDATE
-SET state = 'sending', token = excluded.token, sent_at = excluded.sent_at, credits = excluded.credits
+SET state = 'sending', token = excluded.token, sent_at = excluded.sent_at, credits = excluded.credits,
+    run = excluded.run
 WHERE state = 'queued'
 """
 _WITHDRAW = """
-UPDATE item SET state = 'queued', token = NULL, sent_at = NULL, credits = NULL
+UPDATE item SET state = 'queued', token = NULL, sent_at = NULL, credits = NULL, run = (SELECT run FROM this)
 WHERE key = ? AND state = 'sending'
 """
 _ACCEPT = """
-UPDATE item SET state = 'running', task_id = ?, accepted_at = ?, finished_at = NULL, error = NULL, reported = 0
+UPDATE item SET state = 'running', task_id = ?, accepted_at = ?, finished_at = NULL, error = NULL, reported = 0,
+    run = (SELECT run FROM this)
 WHERE key = ? AND state IN ('sending', 'unknown')
 """
 # A failure without a record is charged only if the task was accepted.
 _FINISH = """
 UPDATE item SET state = :state, finished_at = :now, record = :record, error = :error, path = :path, reported = 1,
-    credits = CASE
+    run = (SELECT run FROM this), credits = CASE
         WHEN :consumed IS NOT NULL THEN :consumed
         WHEN :state = 'failed' AND (:record IS NOT NULL OR task_id IS NULL) THEN 0
         ELSE credits END
 WHERE key = :key AND (state NOT IN ('done', 'failed') OR state = 'done' AND :state = 'done')
 """
 _REFUSE = """
-INSERT INTO item (position, key, model, input, state, finished_at, record, error, path, credits, reported)
-VALUES (:index, :key, :model, :input, :state, :now, :record, :error, :path, coalesce(:consumed, 0), 1)
+INSERT INTO item (position, key, model, input, state, finished_at, record, error, path, credits, reported, run)
+VALUES (:index, :key, :model, :input, :state, :now, :record, :error, :path, coalesce(:consumed, 0), 1,
+    (SELECT run FROM this))
 ON CONFLICT DO NOTHING
 """
+_SAVE = "UPDATE item SET path = ?, error = NULL WHERE key = ? AND state = 'done'"
+_REPORT = "UPDATE item SET reported = 1, run = (SELECT run FROM this) WHERE key = ?"
+_EARLIER = "AND id <= (SELECT last FROM this) AND run < (SELECT run FROM this)"
 # Reads the index alone; what is queued has no credits.
 _COUNT = """
 SELECT state, count(*), total(credits) FROM item GROUP BY state
 UNION ALL SELECT '', 0, total(credits) FROM earlier
 """
 _ORPHAN = "UPDATE item SET state = 'unknown', finished_at = ?, error = ?, reported = 0 WHERE id = ?"
+_IN_THE_AIR = "the run ended while the submission was in the air"
+_RUN = "INSERT INTO run (opened_at, host, pid) VALUES (?, ?, ?)"
 _PAST = "state, token, task_id, sent_at, accepted_at, finished_at, record, error, path, credits"
 _REQUEUE = """
 UPDATE item SET state = 'queued', token = NULL, task_id = NULL, sent_at = NULL, accepted_at = NULL,
@@ -70,21 +80,19 @@ UPDATE item SET state = 'queued', token = NULL, task_id = NULL, sent_at = NULL, 
 WHERE """
 
 
-def look(database: sqlite3.Connection, index: int, key: str | None, model: str, input: bytes) -> Look:
+def look(database: sqlite3.Connection, key: str | None, seen: Seen) -> Look:
     """The item's key and row; a key not given is made of the content and its n-th occurrence in this run."""
     if key is None:
-        content = hashlib.blake2b(model.encode() + b"\0" + input, digest_size=16)
+        content = hashlib.blake2b(seen.model.encode() + b"\0" + seen.content, digest_size=16)
         database.execute(_SEEN, (content.digest(),))
         (times,) = database.execute(_TIMES, (content.digest(),)).fetchone()
         key = f"{content.hexdigest()}-{times}"
     entry = _one(database, _BY_KEY, key)
-    return Look(key, entry, entry is None or (entry.model == model and entry.input == input))
+    return Look(key, entry, entry is None or (entry.model == seen.model and entry.input == seen.content))
 
 
-def intend(
-    database: sqlite3.Connection, index: int, key: str, model: str, input: bytes, price: float | None, token: str | None
-) -> bool:
-    row = (index, key, model, input.decode(), token, time.time(), price)
+def intend(database: sqlite3.Connection, key: str, seen: Seen, price: float | None, token: str | None) -> bool:
+    row = (seen.index, key, seen.model, seen.content.decode(), token, time.time(), price)
     return database.execute(_INTEND, row).rowcount == 1
 
 
@@ -96,32 +104,30 @@ def accepted(database: sqlite3.Connection, key: str, task_id: str) -> None:
     _must(database.execute(_ACCEPT, (task_id, time.time(), key)).rowcount, key, "being sent or unknown")
 
 
-def finished(
-    database: sqlite3.Connection,
-    key: str,
-    record: TaskRecord | None,
-    error: WanError | None,
-    path: str | None,
-    new: tuple[int | None, str | None, bytes | None],
-) -> bool:
+def finished(database: sqlite3.Connection, key: str, ended: Ended, new: Seen | None) -> bool:
+    outcome = _outcome(key, ended)
+    if database.execute(_FINISH, outcome).rowcount:
+        return True
+    if new is None:
+        _must(len(database.execute("SELECT id FROM item WHERE key = ?", (key,)).fetchall()), key, "in the journal")
+        return False
+    row = {**outcome, "index": new.index, "model": new.model, "input": new.content.decode()}
+    return database.execute(_REFUSE, row).rowcount == 1
+
+
+def _outcome(key: str, ended: Ended) -> dict[str, str | bytes | float | None]:
+    record, error, path = ended.record, ended.error, ended.path
     if record is None and isinstance(error, TaskFailedError):
         record = error.record
-    outcome = {
+    return {
         "key": key,
         "state": _final_state(record, error).value,
         "now": time.time(),
         "record": None if record is None else _write_record(record).decode(),
         "error": None if error is None else error_to_json(error),
-        "path": path_to_column(path),
+        "path": None if path is None else path_to_column(path),
         "consumed": None if record is None else record.credits,
     }
-    if database.execute(_FINISH, outcome).rowcount:
-        return True
-    index, model, input = new
-    if index is None or model is None or input is None:
-        _must(len(database.execute("SELECT id FROM item WHERE key = ?", (key,)).fetchall()), key, "in the journal")
-        return False
-    return database.execute(_REFUSE, {**outcome, "index": index, "model": model, "input": input.decode()}).rowcount == 1
 
 
 def _final_state(record: TaskRecord | None, error: WanError | None) -> State:
@@ -131,17 +137,26 @@ def _final_state(record: TaskRecord | None, error: WanError | None) -> State:
 
 
 def saved(database: sqlite3.Connection, key: str, path: str) -> None:
-    update = "UPDATE item SET path = ?, error = NULL WHERE key = ? AND state = 'done'"
-    _must(database.execute(update, (path_to_column(path), key)).rowcount, key, "done")
+    _must(database.execute(_SAVE, (path_to_column(path), key)).rowcount, key, "done")
 
 
 def reported(database: sqlite3.Connection, key: str) -> None:
-    _must(database.execute("UPDATE item SET reported = 1 WHERE key = ?", (key,)).rowcount, key, "in the journal")
+    _must(database.execute(_REPORT, (key,)).rowcount, key, "in the journal")
 
 
 def page(database: sqlite3.Connection, states: Collection[State], after_id: int, limit: int) -> list[Entry]:
-    """The next entries by id. Each state is a range of the index; `IN (…)` would sort all that match for each page."""
-    part = "SELECT * FROM (SELECT id FROM item WHERE state = ? AND id > ? ORDER BY id LIMIT ?)"
+    """The next entries by id."""
+    return _page(database, states, after_id, limit, "")
+
+
+def earlier_page(database: sqlite3.Connection, states: Collection[State], after_id: int, limit: int) -> list[Entry]:
+    """The next entries by id that were there before this run and that it has not written to."""
+    return _page(database, states, after_id, limit, _EARLIER)
+
+
+def _page(database: sqlite3.Connection, states: Collection[State], after_id: int, limit: int, only: str) -> list[Entry]:
+    """Each state is a range of the index; `state IN (…)` would sort all that match, for each page."""
+    part = f"SELECT * FROM (SELECT id FROM item WHERE state = ? AND id > ? {only} ORDER BY id LIMIT ?)"  # noqa: S608
     ids = " UNION ALL ".join([part] * len(states)) or "SELECT 0"
     arguments = [argument for state in states for argument in (state.value, after_id, limit)]
     select = f"SELECT {COLUMNS} FROM item WHERE id IN ({ids}) ORDER BY id LIMIT ?"  # noqa: S608
@@ -167,20 +182,20 @@ def spent(database: sqlite3.Connection) -> float:
     return counts(database).credits
 
 
-def mark_orphans(database: sqlite3.Connection) -> None:
-    """What a killed run had in the air may have been created: it becomes UNKNOWN."""
-    database.execute("BEGIN IMMEDIATE")
-    rows = database.execute("SELECT id, sent_at FROM item WHERE state = 'sending'").fetchall()
-    for id, sent_at in rows:
-        error = SubmissionUnknownError(
-            "the run ended while the submission was in the air", datetime.fromtimestamp(sent_at, UTC)
-        )
-        database.execute(_ORPHAN, (time.time(), error_to_json(error), id))
-    database.execute("COMMIT")
+def begin_run(database: sqlite3.Connection) -> None:
+    """Note the run. What a killed one had in the air may have been created: it becomes UNKNOWN."""
+    (last,) = database.execute("SELECT coalesce(max(id), 0) FROM item").fetchone()
+    run = database.execute(_RUN, (time.time(), socket.gethostname(), os.getpid())).lastrowid
+    database.execute("INSERT INTO this VALUES (?, ?)", (run, last))
+    for id_, sent_at in database.execute("SELECT id, sent_at FROM item WHERE state = 'sending'").fetchall():
+        error = SubmissionUnknownError(_IN_THE_AIR, datetime.fromtimestamp(sent_at, UTC))
+        database.execute(_ORPHAN, (time.time(), error_to_json(error), id_))
 
 
 def requeue(database: sqlite3.Connection, states: Collection[State], keys: Iterable[str] | None) -> int:
-    """Back to QUEUED; the submission given up goes to `earlier`. Of all with these states, or of those with the keys."""
+    """Back to QUEUED, all in these states or those of them with the keys; what is given up goes to `earlier`."""
+    if not set(states) <= {State.UNKNOWN, State.FAILED}:
+        raise JournalError("only what is unknown or failed can be submitted again")
     where = f"state IN ({', '.join('?' * len(states))})"
     values = [state.value for state in states]
     if keys is None:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 
 from ..errors import JournalError
 from . import files
 from .lock import Lock
-from .schema import SEEN_DDL
-from .statements import mark_orphans
+from .schema import TEMP_DDL
+from .statements import begin_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-P = ParamSpec("P")
+Args = TypeVarTuple("Args")
 T = TypeVar("T")
 
 # Set on each connection: `synchronous` FULL because an intent that is not on disk must not be sent, `fullfsync` because
@@ -65,21 +65,21 @@ class Store:
             files.create(self._real)
         database = files.connect(self._real)
         try:
-            database.executescript(_PRAGMAS + SEEN_DDL)
-            mark_orphans(database)
+            database.executescript(_PRAGMAS + TEMP_DDL)
+            database.execute("BEGIN IMMEDIATE")
+            begin_run(database)
+            database.execute("COMMIT")
             self._watched = [(path, os.stat(path)) for path in (self._real, f"{self._real}-wal", self._lock.path)]
         except BaseException:
             database.close()
             raise
         return database
 
-    def transact(
-        self, work: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
-    ) -> T:
+    def transact(self, work: Callable[[sqlite3.Connection, Unpack[Args]], T], *args: *Args) -> T:
         """Do one thing in a transaction of its own; JournalError if it cannot be written."""
         try:
             self.database.execute("BEGIN IMMEDIATE")
-            result = work(self.database, *args, **kwargs)
+            result = work(self.database, *args)
             self.database.execute("COMMIT")
         except sqlite3.Error as fault:
             raise JournalError(f"{self.path} cannot be written: {fault}") from fault

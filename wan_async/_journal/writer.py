@@ -15,7 +15,7 @@ import contextlib
 import sqlite3
 import threading
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, TypeVarTuple, Unpack
 
 from ..errors import JournalError
 from .store import Store
@@ -23,7 +23,7 @@ from .store import Store
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-P = ParamSpec("P")
+Args = TypeVarTuple("Args")
 T = TypeVar("T")
 
 _Future: TypeAlias = "asyncio.Future[Any]"
@@ -69,9 +69,7 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name=f"journal {path}", daemon=True)
         self._thread.start()
 
-    def ask(
-        self, work: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
-    ) -> asyncio.Future[T]:
+    def ask(self, work: Callable[[sqlite3.Connection, Unpack[Args]], T], *args: *Args) -> asyncio.Future[T]:
         """Have the thread do `work(database, *args)`. It is done even if nobody waits for the result any more."""
         if self.broken is not None:
             raise _again(self.broken)

@@ -7,6 +7,7 @@ into cells of equal mass. From it a table is worked out backwards, cell by cell:
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, insort
 from collections import deque
 from typing import TYPE_CHECKING
@@ -16,15 +17,15 @@ if TYPE_CHECKING:
 
     from .._protocol import TaskRecord
 
-WINDOW = 64
+WINDOW = 96
 """Samples kept of a kind: a drift is forgotten after as many tasks."""
 
 CELLS = 40
 """Cells of equal mass: the table costs CELLS² / 2 steps, 0.3 ms, when it is made anew."""
 
-PRICE = 0.006
-"""What a look may cost, as a part of the median duration: 4 looks a task, found 2 to 3 % late, where durations are
-spread by 12 % (`python -m benchmarks.polling`)."""
+PRICE = 0.0034
+"""What a look may cost, as a part of the median duration: where durations are spread by 12 %, 5 looks a task find it
+2.7 % late, and the round trip comes on top (`python -m benchmarks.polling`)."""
 
 MAX_GAP = 300.0
 """No task is left alone for longer, whatever was learnt: durations of 1 to 5 minutes are usual (seen)."""
@@ -33,10 +34,12 @@ LATE_PART = 0.1
 """Beyond what was learnt: the part of its age after which a task is looked at again."""
 LATE_GAP = 30.0
 """… and the longest such distance; the provider's page says 15 to 30 s."""
+_LATE_LEAST = 0.05
 
 _BLUR_FEW = 0.25
 _BLUR_LEAST = 0.01
 _TAIL_POWER = 3
+_LEAST = 0.001
 
 
 class Durations:
@@ -47,7 +50,7 @@ class Durations:
         revision: goes up when the table has changed so much that waiting tasks should be planned anew.
     """
 
-    __slots__ = ("_best", "_cells", "_due", "_recent", "_sorted", "count", "revision")
+    __slots__ = ("_best", "_cells", "_due", "_recent", "_sorted", "_told", "_told_at", "count", "revision")
 
     def __init__(self) -> None:
         self.count = 0
@@ -57,9 +60,14 @@ class Durations:
         self._cells: list[float] = []
         self._best: list[float] = []
         self._due = 0
+        self._told = 0.0
+        self._told_at = 0
 
     def observe(self, seconds: float) -> None:
-        """Add one duration; the oldest of more than WINDOW is dropped."""
+        """Add one duration; the oldest of more than WINDOW is dropped. What is no duration is ignored."""
+        if not 0 <= seconds < math.inf:
+            return
+        seconds = max(seconds, _LEAST)
         self.count += 1
         self._recent.append(seconds)
         insort(self._sorted, seconds)
@@ -72,7 +80,7 @@ class Durations:
         """The age of the next look at a task that was not done at age `seen`; greater than `seen`."""
         cell = bisect_left(self._cells, seen)
         if cell >= len(self._best):
-            return seen + min(LATE_PART * seen, LATE_GAP)
+            return seen + min(max(LATE_PART * seen, _LATE_LEAST), LATE_GAP)
         return min(self._best[cell], seen + MAX_GAP)
 
     def chance(self, seen: float, age: float) -> float:
@@ -92,13 +100,13 @@ class Durations:
         return 1 - (1 - tail) * (cell - 1 + within) / (len(cells) - 1)
 
     def _learn(self) -> None:
-        before = self.next_look(0.0) if self._cells else 0.0
         self._due = self.count + max(1, len(self._recent) // 8)
         self._cells = _cells(self._sorted)
         self._best = _best_looks(self._cells, 1 / (len(self._recent) + 2))
-        few = len(self._recent) < WINDOW
-        if few or abs(self.next_look(0.0) - before) > LATE_PART * before:
+        first = self._best[0]
+        if self.count >= 2 * self._told_at or abs(first - self._told) > LATE_PART * self._told:
             self.revision += 1
+            self._told, self._told_at = first, self.count
 
 
 def _cells(samples: list[float]) -> list[float]:

@@ -47,7 +47,7 @@ _GOLDEN = (math.sqrt(5) - 1) / 2  # multiples of it, modulo 1, lie evenly howeve
 RANKS = 64
 """Every so-manieth task of a kind is a scout of the first rank."""
 
-_PAGE = ((10.0, 2.0, 3.0, 16), (30.0, 2.0, 3.0, 8), (120.0, 5.0, 10.0, 4), (math.inf, 15.0, 30.0, 2))
+_PAGE = ((5.0, 2.0, 3.0, 16), (30.0, 2.0, 3.0, 8), (120.0, 5.0, 10.0, 4), (math.inf, 15.0, 30.0, 2))
 """Until this age: the least and the most seconds between looks, and how many of RANKS keep to it. Together they see
 the first end within 5 % of its age."""
 _WAITING_FIRST = 10.0

@@ -69,7 +69,7 @@ class Window:
         permit = self._last = now if now > self._last else math.nextafter(self._last, math.inf)
         self._out[permit] = None
         if used + 1 >= self._cap.value:
-            self._strikes or self._cap.filled(permit)
+            self._strikes or self._cap.filled(permit, self.per)
         return permit
 
     def opens_at(self, now: float) -> float:
@@ -96,7 +96,7 @@ class Window:
         self._cap.earn()
         if permit > self._struck:
             self._strikes = 0
-        self._cap.held(now, self.per + now - permit)
+        self._cap.held(permit)
 
     def rejected(self, permit: float, now: float, retry_after: float | None = None) -> None:
         """Refused as too much: it did not count."""

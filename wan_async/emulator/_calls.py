@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -15,7 +16,7 @@ Source: TypeAlias = bytes | Path | ClipSpec
 
 Sent: TypeAlias = Literal["all", "part", "nothing"]
 
-_JSON = {"Content-Type": "application/json"}
+_JSON: Mapping[str, str] = MappingProxyType({"Content-Type": "application/json"})
 _encode = msgspec.json.Encoder().encode
 
 

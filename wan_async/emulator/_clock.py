@@ -25,8 +25,11 @@ class Clock:
         self._loop: weakref.ref[asyncio.AbstractEventLoop] | None = None
 
     def now(self) -> float:
-        """Seconds; to be called in an event loop."""
-        loop = asyncio.get_running_loop()
+        """Seconds; outside of an event loop, those of the last call."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return self._latest
         if self._loop is None or self._loop() is not loop:
             self._loop = weakref.ref(loop)
             self._offset = max(0.0, self._latest - loop.time())

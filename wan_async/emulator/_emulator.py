@@ -188,7 +188,8 @@ class Emulator:
 
     @property
     def credits(self) -> float:
-        """What is left on the first key's account. Refunds of tasks that failed since the last call are missing."""
+        """What is left on the first key's account; other accounts are asked over the API."""
+        self._provider.jobs.settle(self._clock.now())
         return self._first.credits
 
     @credits.setter

@@ -12,15 +12,15 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
-from ._calls import Call, Media, Reply, Upload
+from ._calls import Call, Media, Refusal, Reply, Upload
 from ._clips import ClipSpec
 from ._clock import Clock
+from ._multipart import receive
 from ._outgoing import Outgoing
 from ._provider import Provider
 from ._ranges import Part, select
 from ._schema import read_object
 from ._shelf import BY_URL, STREAM
-from ._spool import Spool
 from ._studio import Studio
 
 if TYPE_CHECKING:
@@ -94,3 +94,64 @@ class _Face:
             if len(body) > self._longest_body:
                 raise web.HTTPRequestEntityTooLarge(self._longest_body, len(body))
         return bytes(body)
+
+    async def _streamed(self, request: web.BaseRequest) -> Upload | None:
+        if not request.content_type.startswith("multipart/"):
+            return None
+        try:
+            return await receive(request, self._files.folder, self._files.largest)
+        except ValueError:  # the form is broken
+            return None
+
+    async def _fetched(self, call: Call) -> Upload | None:
+        try:
+            url = read_object(call.body).get("fileUrl")
+        except Refusal:
+            return None
+        return await self._outgoing.fetch(url, self._files.folder, self._files.largest) if isinstance(url, str) else None
+
+    async def _send_media(
+        self, request: web.BaseRequest, call: Call, reply: Reply, media: Media
+    ) -> web.StreamResponse:
+        source = await self._studio.clip(media.source) if isinstance(media.source, ClipSpec) else media.source
+        size = len(source) if isinstance(source, bytes) else await asyncio.to_thread(lambda: source.stat().st_size)
+        return await _send(request, reply, select(call.headers, media, size), source)
+
+
+async def _send(
+    request: web.BaseRequest, reply: Reply, part: Part, source: bytes | Path
+) -> web.StreamResponse:
+    """Send a part of `source`, and hang up in the middle where the reply says so."""
+    response = web.StreamResponse(status=part.status, headers={**reply.headers, **part.headers})
+    length = part.stop - part.start
+    response.content_length = length
+    await response.prepare(request)
+    if request.method == "HEAD":
+        return response
+    cut = reply.sent == "part"
+    sent = min(length, length // 2 if reply.part is None else reply.part) if cut else length
+    async for chunk in _chunks(source, part.start, part.start + sent):
+        await response.write(chunk)
+    if cut:
+        return _hang_up(request, response)
+    await response.write_eof()
+    return response
+
+
+async def _chunks(source: bytes | Path, start: int, stop: int) -> AsyncIterator[bytes]:
+    if isinstance(source, bytes):
+        for at in range(start, stop, _CHUNK):
+            yield source[at : min(stop, at + _CHUNK)]
+        return
+    file = await asyncio.to_thread(source.open, "rb")
+    with file:
+        file.seek(start)
+        for at in range(start, stop, _CHUNK):
+            yield await asyncio.to_thread(file.read, min(stop - at, _CHUNK))
+
+
+def _hang_up(request: web.BaseRequest, response: web.StreamResponse | None = None) -> web.StreamResponse:
+    """Close the connection once what was written is out; nothing more is sent."""
+    if request.transport is not None:
+        request.transport.close()
+    return response or web.Response()

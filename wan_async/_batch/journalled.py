@@ -1,0 +1,133 @@
+"""A batch's ledger on disk: what earlier runs did comes back, what this run does is written before it counts."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from .._journal import Entry, OpenJournal, State
+from ..errors import InvalidInputError, JournalError
+from ..models import CustomInput, WanInput, input_from
+from .ledger import Item, Resumed, item_of
+from .outcome import Outcome
+
+_fields: Callable[[bytes], dict[str, Any]] = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class Journalled:
+    """A `Ledger` in a journal file.
+
+    Args:
+        path: the journal.
+        replay: give the finished outcomes of earlier runs again.
+        resubmit_unknown: send again what earlier runs left with an unknown fate.
+    """
+
+    durable = True
+
+    def __init__(self, path: str | os.PathLike[str], *, replay: bool, resubmit_unknown: bool) -> None:
+        self._path = path
+        self._resubmit_unknown = resubmit_unknown
+        self._replayed = (State.DONE, State.FAILED, State.UNKNOWN) if replay else (State.UNKNOWN,)
+        self._opened: OpenJournal | None = None
+        self._cursor = {"replays": 0, "resumed": 0, "queued": 0}
+
+    @property
+    def _journal(self) -> OpenJournal:
+        if self._opened is None:
+            raise JournalError(f"{os.fspath(self._path)}: the journal is not open")
+        return self._opened
+
+    async def open(self) -> float:
+        self._opened = await OpenJournal.open(self._path)
+        if self._resubmit_unknown:
+            await self._journal.requeue((State.UNKNOWN,))
+        return await self._journal.spent()
+
+    async def admit(self, item: Item) -> Item | Outcome | None:
+        look = await self._journal.look(item.index, item.key or None, item.input.model, item.content)
+        if look.entry is None:
+            return msgspec.structs.replace(item, key=look.key)
+        if look.same_input:
+            return None  # replayed, waited for or sent from the journal itself
+        error = JournalError(f"key {look.key!r} stands in the journal with another input; nothing was sent")
+        return Outcome(index=item.index, key=look.key, input=item.input, error=error)
+
+    async def begin(self, item: Item) -> bool:
+        model, content, price = item.input.model, item.content, item.price
+        return await self._journal.intend(item.index, item.key, model, content, price=price)
+
+    async def withdraw(self, item: Item) -> None:
+        await self._journal.withdraw(item.key)
+
+    async def accepted(self, item: Item, task_id: str) -> None:
+        await self._journal.accepted(item.key, task_id)
+
+    async def finished(self, outcome: Outcome, item: Item) -> None:
+        await self._journal.finished(
+            outcome.key,
+            record=outcome.record,
+            error=outcome.error,
+            path=None if outcome.path is None else os.fspath(outcome.path),
+            index=item.index,
+            model=item.input.model,
+            content=item.content,
+        )
+
+    async def replays(self) -> list[Outcome]:
+        page = await self._page("replays", *self._replayed, earlier=True)
+        for entry in page:
+            if not entry.reported:
+                await self._journal.reported(entry.key)
+        return [_outcome(entry) for entry in page]
+
+    async def resumed(self) -> list[Resumed]:
+        now = time.time()
+        return [
+            Resumed(_item(entry), entry.task_id or "", max(0.0, now - (entry.accepted_at or now)))
+            for entry in await self._page("resumed", State.RUNNING)
+        ]
+
+    async def queued(self) -> list[Item]:
+        return [_item(entry) for entry in await self._page("queued", State.QUEUED)]
+
+    async def _page(self, purpose: str, *states: State, earlier: bool = False) -> list[Entry]:
+        page = await self._journal.page(states, self._cursor[purpose], earlier=earlier)
+        if page:
+            self._cursor[purpose] = page[-1].id
+        return page
+
+    async def aclose(self) -> None:
+        if self._opened is not None:
+            await self._opened.aclose()
+
+
+def _input(entry: Entry) -> WanInput:
+    fields = _fields(entry.input)
+    try:
+        return input_from(entry.model, fields, custom=True)
+    except InvalidInputError:  # the model's rules have changed since it was written
+        return CustomInput(entry.model, fields)
+
+
+def _item(entry: Entry) -> Item:
+    item = item_of(entry.index, entry.key, _input(entry))
+    return msgspec.structs.replace(item, content=entry.input)
+
+
+def _outcome(entry: Entry) -> Outcome:
+    return Outcome(
+        index=entry.index,
+        key=entry.key,
+        input=_input(entry),
+        task_id=entry.task_id,
+        record=entry.record,
+        error=entry.error,
+        path=None if entry.path is None else Path(entry.path),
+        replayed=entry.reported,
+    )
