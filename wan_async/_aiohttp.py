@@ -1,19 +1,23 @@
 """The adapter to aiohttp: a request goes out once, an answer or a `TransportError` that says whether it left.
 
 Which aiohttp error means that nothing was sent was tried against 3.14: a refused connection, DNS, TLS (all
-`ClientConnectorError`) and no connection in time (`ConnectionTimeoutError`). Everything else may have reached the
-provider: a server that closed after reading, a reset, a read timeout, a cut body, and a kept-alive connection that the
-server had closed. The last is why connections are kept for seconds only.
+`ClientConnectorError`), no connection in time (`ConnectionTimeoutError`), and what stops a connection before it is
+used. Everything else may have reached the provider: a server that closed after reading, a reset, a read timeout, a cut
+body, and a kept-alive connection that the server had closed. The last is why connections are kept for seconds only.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import aiohttp
-from multidict import CIMultiDict
+from aiohttp.http import HttpProcessingError
+from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from ._protocol import Answer
@@ -36,18 +40,40 @@ USER_AGENT = f"wan-async/{__version__}"
 """Some default user agents get a bare 403 from the CDN in front of the API (seen)."""
 
 
+_NEVER_LEFT = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.ClientHttpProxyError,  # the proxy refused the tunnel
+    aiohttp.ServerFingerprintMismatch,
+    aiohttp.InvalidURL,
+    aiohttp.NonHttpUrlClientError,
+)
+_FAILURES = (
+    aiohttp.ClientError,
+    HttpProcessingError,
+    OSError,  # TimeoutError too
+    EOFError,
+    RuntimeError,  # uvloop's answer to a write on a closed transport
+    ValueError,
+)
+
+
 class LoopSessions:
-    """The sessions of one event loop."""
+    """The sessions of one event loop; closed ones are opened again when they are needed."""
 
     def __init__(self, own: aiohttp.ClientSession | None, connections: int) -> None:
         self._own = own
         self._connections = connections
         self._api: aiohttp.ClientSession | None = None
         self._transfers: aiohttp.ClientSession | None = None
-        self._headers: dict[str, CIMultiDict[str]] = {}
-        self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
         self._at_shutdown: AsyncGenerator[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
         self.users = 0
+
+    @property
+    def is_open(self) -> bool:
+        """True if sessions of its own may be open."""
+        return self._at_shutdown is not None
 
     @property
     def api(self) -> aiohttp.ClientSession:
@@ -55,7 +81,7 @@ class LoopSessions:
         if self._own is not None:
             return self._own
         if self._api is None:
-            self._api = self._session(KEEP_ALIVE)
+            self._api = self._session()
         return self._api
 
     @property
@@ -64,12 +90,12 @@ class LoopSessions:
         if self._own is not None:
             return self._own
         if self._transfers is None:
-            self._transfers = self._session(KEEP_ALIVE)
+            self._transfers = self._session()
         return self._transfers
 
-    def _session(self, keep_alive: float) -> aiohttp.ClientSession:
+    def _session(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=keep_alive),
+            connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=KEEP_ALIVE),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": USER_AGENT},
         )
@@ -83,45 +109,27 @@ class LoopSessions:
                 request.method,
                 URL(base_url + request.path, encoded=True),
                 data=request.body,
-                headers=self._headers_for(key),
-                timeout=self._timeout(timeout),
+                headers=_headers(key),
+                timeout=_client_timeout(timeout),
                 allow_redirects=False,
                 raise_for_status=False,
+                middlewares=(),  # a caller's own session may have one that sends again
             )
             body = await _whole(response)
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise TransportError(f"no connection: {error}", sent=False) from error
-        except TimeoutError as error:
-            raise TransportError(f"no answer within {timeout:g} s") from error
-        except aiohttp.ClientError as error:
-            raise TransportError(f"the connection broke: {error or type(error).__name__}") from error
-        return Answer(response.status, body, response.headers, time.time())
-
-    def _headers_for(self, key: str) -> CIMultiDict[str]:
-        headers = self._headers.get(key)
-        if headers is None:
-            headers = self._headers[key] = CIMultiDict(
-                {
-                    "Authorization": f"Bearer {key}",
-                    "Content-Type": "application/json",  # on GET too: without it the answer can be 401 (seen)
-                    "Accept": "application/json",
-                    "Accept-Encoding": "identity",
-                    "User-Agent": USER_AGENT,
-                }
-            )
-        return headers
-
-    def _timeout(self, total: float) -> aiohttp.ClientTimeout:
-        timeout = self._timeouts.get(total)
-        if timeout is None:
-            # half of a short total at most, so that "no connection" is told from "no answer"
-            timeout = self._timeouts[total] = aiohttp.ClientTimeout(total=total, connect=min(CONNECT, total / 2))
-        return timeout
+        except _FAILURES as error:
+            failure = _failure(error, timeout)
+        else:
+            return Answer(response.status, body, response.headers, time.time())
+        raise failure  # here, so that its context is not an error whose repr holds the key
 
     async def aclose(self) -> None:
         """Close both sessions and wait until their connections are closed."""
         if self._at_shutdown is not None:
             await self._at_shutdown.aclose()
+
+    def close_soon(self) -> None:
+        """Start closing: nobody is left who could wait for it."""
+        self._closing = asyncio.get_running_loop().create_task(self.aclose(), name="wan-async close")
 
     async def _close_at_shutdown(self) -> None:
         """Have the sessions closed even by a loop that ends before anyone closes them.
@@ -133,16 +141,64 @@ class LoopSessions:
             try:
                 yield
             finally:
-                for session in (self._api, self._transfers):
-                    if session is not None:
-                        await session.close()
-                self._api = self._transfers = self._at_shutdown = None
+                await self._close()
 
         self._at_shutdown = guard()
         await anext(self._at_shutdown)
 
+    async def _close(self) -> None:
+        sessions = self._api, self._transfers
+        self._api = self._transfers = self._at_shutdown = None
+        async with AsyncExitStack() as stack:  # the second is closed even if closing the first is cancelled
+            for session in sessions:
+                if session is not None:
+                    stack.push_async_callback(session.close)
+
+
+@lru_cache(maxsize=256)
+def _headers(key: str) -> CIMultiDictProxy[str]:
+    return CIMultiDictProxy(
+        CIMultiDict(
+            {
+                "Authorization": f"Bearer {key}",
+                "Content-Type": "application/json",  # on GET too: without it the answer can be 401 (seen)
+                "Accept": "application/json",
+                "Accept-Encoding": "identity",
+                "User-Agent": USER_AGENT,
+            }
+        )
+    )
+
+
+@lru_cache(maxsize=16)
+def _client_timeout(total: float) -> aiohttp.ClientTimeout:
+    # half of a short total at most, so that "no connection" is told from "no answer"
+    return aiohttp.ClientTimeout(total=total, connect=min(CONNECT, total / 2))
+
+
+def _failure(error: Exception, timeout: float) -> TransportError:
+    """What the caller is told: whether the request may have left, and never with the key."""
+    words = str(error) or type(error).__name__
+    if isinstance(error, _NEVER_LEFT):
+        failure = TransportError(f"no connection: {words}", sent=False)
+    elif isinstance(error, TimeoutError):
+        failure = TransportError(f"no answer within {timeout:g} s")
+    else:
+        failure = TransportError(f"the connection broke: {words}")
+    if not isinstance(error, aiohttp.ClientResponseError):  # its arguments hold the request's headers
+        failure.__cause__ = error
+    return failure
+
 
 async def _whole(response: aiohttp.ClientResponse) -> bytes:
+    try:
+        return await _read(response)
+    except BaseException:
+        response.close()
+        raise
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
     """The whole body, refused when larger than `MAX_ANSWER` (after decompression)."""
     length = response.content_length
     if length is not None and length <= MAX_ANSWER and "Content-Encoding" not in response.headers:
@@ -151,7 +207,6 @@ async def _whole(response: aiohttp.ClientResponse) -> bytes:
     async for chunk in response.content.iter_any():
         body += chunk
         if len(body) > MAX_ANSWER:
-            response.close()
             raise TransportError(f"an answer larger than {MAX_ANSWER} bytes")
     response.release()
     return bytes(body)

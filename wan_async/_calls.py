@@ -95,31 +95,30 @@ class Calls:
             TransportError: no connection could be made for `Retry.max_elapsed` seconds; nothing was created.
         """
         request = requests.create_task(task_input, callback_url)
-        backoff: Backoff | None = None
-        while True:
-            try:
-                task_id = await self._submit_once(request, intent)
-                break
-            except RateLimitError as error:
-                delay = 0.0  # the limiter brakes, for everybody
-                self._tell(Throttled(request.path, error.retry_after))
-                refusal: WanError = error
-            except (MaintenanceError, TransportError) as error:
-                if isinstance(error, TransportError) and error.sent:
-                    raise
-                backoff = backoff or self._backoff()
-                delay = self._delay_or_raise(backoff, request, error)
-                refusal = error
-            if intent is not None:
-                await intent.again(refusal)
-            await asyncio.sleep(delay)
+        task_id = await self._submit(request, intent)
         self._tell(Submitted(task_id, task_input.model))
         return task_id
 
-    async def _submit_once(self, request: Request, intent: Intent | None) -> str:
+    async def _submit(self, request: Request, intent: Intent | None) -> str:
+        backoff: Backoff | None = None
+        while True:
+            permit = await self._submissions.acquire()
+            backoff = backoff or self._backoff()
+            try:
+                return await self._submit_once(request, intent, permit)
+            except RateLimitError as error:
+                backoff, delay, refusal = None, self._throttled(request, error), error
+            except (MaintenanceError, TransportError) as error:
+                if isinstance(error, TransportError) and error.sent:
+                    raise
+                delay, refusal = self._delay_or_raise(backoff, request, error), error
+            if intent is not None:
+                await intent.again(refusal)
+            await asyncio.sleep(delay)
+
+    async def _submit_once(self, request: Request, intent: Intent | None, permit: float) -> str:
         """One createTask in its slot: every way out ends the permit once and tells created, refused or unknown."""
         limiter = self._submissions
-        permit = await limiter.acquire()
         if intent is not None:
             try:
                 await intent.begin()
@@ -161,24 +160,27 @@ class Calls:
 
     async def _read(self, request: Request, reader: Callable[[Answer], T]) -> T:
         """Send a free call until it is answered: 429 as long as it takes, other failures for `Retry.max_elapsed`."""
-        backoff = self._backoff()
+        backoff: Backoff | None = None
         while True:
+            permit = await self._queries.acquire()
+            backoff = backoff or self._backoff()
             try:
-                return await self._read_once(request, reader)
+                return await self._read_once(request, reader, permit)
             except RateLimitError as error:
-                self._tell(Throttled(request.path, error.retry_after))
-                delay = 0.0
+                backoff, delay = None, self._throttled(request, error)
             except (TransportError, ResponseError, MaintenanceError, ServerError) as error:
                 delay = self._delay_or_raise(backoff, request, error)
             await asyncio.sleep(delay)
 
-    async def _read_once(self, request: Request, reader: Callable[[Answer], T]) -> T:
+    async def _read_once(self, request: Request, reader: Callable[[Answer], T], permit: float) -> T:
         limiter = self._queries
-        permit = await limiter.acquire()
         try:
             value = reader(await self._exchange(request))
         except RateLimitError as error:
             limiter.rejected(permit, error.retry_after)
+            raise
+        except TransportError as error:
+            (limiter.accepted if error.sent else limiter.released)(permit)
             raise
         except BaseException:
             limiter.accepted(permit)
@@ -189,7 +191,13 @@ class Calls:
     async def _exchange(self, request: Request) -> Answer:
         return await self._transport.exchange(self._base_url, self._key, request, self._timeout)
 
+    def _throttled(self, request: Request, error: RateLimitError) -> float:
+        """No delay of its own: the limiter brakes, for everybody."""
+        self._tell(Throttled(request.path, error.retry_after))
+        return 0.0
+
     def _backoff(self) -> Backoff:
+        """Starts when the first slot is there, and again after a 429: the wait for a slot is no failure."""
         return Backoff(self._retry.max_elapsed, asyncio.get_running_loop().time())
 
     def _delay_or_raise(self, backoff: Backoff, request: Request, error: WanError) -> float:

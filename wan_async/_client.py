@@ -6,20 +6,20 @@ import asyncio
 import os
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import msgspec
 
-from ._arguments import Settings, a, base_url_from, guarded, key_from
+from ._arguments import ClientOptions, Settings, checked, guarded
 from ._batch import Batch, Inputs, Journalled, NoJournal, Steps, Submission, Watch
 from ._calls import Calls, Intent
 from ._checks import URL_RULE, is_url
-from ._limiter import Limiter, SlidingWindowLimiter
 from ._policy.settings import Polling, RateLimit, Retry, Timeout
 from ._poller import Poller
 from ._protocol import TaskRecord
 from ._task import WanTask, kind_of
 from ._transport import SessionPool, Transport
+from ._windows import Windows
 from .errors import InvalidInputError, WanError
 from .events import Event
 from .models import WanInput
@@ -33,48 +33,7 @@ QUERY_LIMIT = RateLimit(10, per=1.0)
 """Queries: 10 calls a second per key (an older page)."""
 
 
-class ClientOptions(TypedDict, total=False):
-    """What `WanClient` takes and `with_options` changes."""
-
-    api_key: str | None
-    base_url: str | None
-    limit: RateLimit
-    query_limit: RateLimit
-    polling: Polling
-    retry: Retry
-    timeout: Timeout
-    pool: Transport | None
-    on_event: Callable[[Event], None] | None
-
-
-class _Windows:
-    """The limiters of each pool: one for submissions and one for queries per base URL and key."""
-
-    def __init__(self) -> None:
-        self._by_pool: weakref.WeakKeyDictionary[Transport, dict[tuple[str, str, str], SlidingWindowLimiter]] = (
-            weakref.WeakKeyDictionary()
-        )
-
-    def submissions(self, settings: Settings) -> Limiter:
-        """The limiter of createTask."""
-        return self._shared(settings, "submissions", settings.limit, LIMIT)
-
-    def queries(self, settings: Settings) -> Limiter:
-        """The limiter of all other calls."""
-        return self._shared(settings, "queries", settings.query_limit, QUERY_LIMIT)
-
-    def _shared(self, settings: Settings, purpose: str, limit: RateLimit, default: RateLimit) -> Limiter:
-        limiters = self._by_pool.setdefault(settings.pool, {})
-        name = (settings.base_url, settings.api_key, purpose)
-        limiter = limiters.get(name)
-        if limiter is None:
-            limiter = limiters[name] = SlidingWindowLimiter(limit)
-        elif limit not in (limiter.limit, default):
-            limiter.limit = limit
-        return limiter
-
-
-_windows = _Windows()
+_windows = Windows()
 
 
 class WanClient:
@@ -117,38 +76,46 @@ class WanClient:
         pool: Transport | None = None,
         on_event: Callable[[Event], None] | None = None,
     ) -> None:
-        self._settings = settings = Settings(
-            api_key=key_from(api_key),
-            base_url=base_url_from(base_url),
-            limit=a(RateLimit, "limit", limit),
-            query_limit=a(RateLimit, "query_limit", query_limit),
-            polling=a(Polling, "polling", polling),
-            retry=a(Retry, "retry", retry),
-            timeout=a(Timeout, "timeout", timeout),
-            pool=pool if pool is not None else SessionPool(),
+        settings = checked(
+            api_key=api_key,
+            base_url=base_url,
+            limit=limit,
+            query_limit=query_limit,
+            polling=polling,
+            retry=retry,
+            timeout=timeout,
+            pool=pool,
             on_event=on_event,
         )
-        self._queries = _windows.queries(settings)
+        self._start(settings, limit_told=limit is not LIMIT, query_limit_told=query_limit is not QUERY_LIMIT)
+
+    def _start(self, settings: Settings, *, limit_told: bool, query_limit_told: bool) -> None:
+        self._settings = settings
+        self._queries = _windows.queries(settings, told=query_limit_told)
         self._calls = Calls(
             settings.pool,
             settings.base_url,
             settings.api_key,
-            submissions=_windows.submissions(settings),
+            submissions=_windows.submissions(settings, told=limit_told),
             queries=self._queries,
             retry=settings.retry,
             timeout=settings.timeout,
-            notify=None if on_event is None else guarded(on_event),
+            notify=None if settings.on_event is None else guarded(settings.on_event),
         )
         self._pollers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Poller] = weakref.WeakKeyDictionary()
+
+    def __repr__(self) -> str:
+        return f"WanClient(base_url={self._settings.base_url!r})"
 
     def with_options(self, **changes: Unpack[ClientOptions]) -> WanClient:
         """A client like this one on the same pool, with some arguments changed.
 
         With another key it has that key's own limits; on the same key it shares this client's.
         """
-        options: dict[str, Any] = msgspec.structs.asdict(self._settings)
-        options.update(changes)
-        return WanClient(**options)
+        options: dict[str, Any] = {**msgspec.structs.asdict(self._settings), **changes}
+        client = WanClient.__new__(WanClient)  # not by __init__: an inherited limit is not told anew
+        client._start(checked(**options), limit_told="limit" in changes, query_limit_told="query_limit" in changes)
+        return client
 
     # tasks
 
@@ -185,8 +152,8 @@ class WanClient:
 
     def task(self, task_id: str) -> WanTask:
         """The task of that id, without I/O."""
-        if not isinstance(task_id, str) or not task_id:
-            raise InvalidInputError("task_id", task_id, "text of at least 1 character")
+        if not isinstance(task_id, str) or not task_id or not task_id.isprintable():
+            raise InvalidInputError("task_id", task_id, "printable text of at least 1 character")
         return WanTask(self._calls, self._poller, task_id)
 
     async def record(self, task_id: str) -> TaskRecord:
@@ -265,10 +232,12 @@ class WanClient:
         poller = self._pollers.pop(asyncio.get_running_loop(), None)
         if poller is None:
             return
-        await poller.aclose()
         pool = self._settings.pool
-        if isinstance(pool, SessionPool):
-            await pool.release()
+        try:
+            await poller.aclose()
+        finally:
+            if isinstance(pool, SessionPool):
+                await pool.release()
 
     # what the layers below are given
 
@@ -280,6 +249,8 @@ class WanClient:
             pool = self._settings.pool
             if isinstance(pool, SessionPool):
                 pool.hold()
+            for closed in [known for known in self._pollers if known.is_closed()]:
+                del self._pollers[closed]
             poller = self._pollers[loop] = Poller(self._calls.read_once, self._queries, self._settings.polling)
         return poller
 

@@ -1,4 +1,11 @@
-"""The account's window for asyncio: waiters in the order they came, one timer for all of them."""
+"""The account's window for asyncio: waiters in the order they came, one timer for all of them.
+
+A waiter costs one future in a deque until its turn. It may be used from several event loops, one after the other or in
+several threads: the window is one, under a lock that is never held across an await, and each loop has its own line. A
+loop does not hear of answers that came to another's line; it looks again every 50 ms then. The time is the running
+loop's, so the loops must share a clock, as real ones do; one whose clock starts anew, as in virtual time, starts with an
+empty window.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +17,18 @@ from typing import Protocol
 from ._policy.settings import RateLimit
 from ._policy.window import Window
 
-_LOOK_AGAIN = 0.05  # seconds between looks where another thread's loop shares the limiter
+_LOOK_AGAIN = 0.05
 
 
 class Limiter(Protocol):
-    """What the client asks before each call; small, so that one shared between processes can stand in its place.
+    """What is asked before each call; small, so that one shared between processes can stand in its place.
 
-    Each permit is ended by exactly one of `accepted`, `rejected` and `released`.
+    Each permit is ended by exactly one of `accepted`, `rejected` and `released`, in the loop that acquired it. An
+    `acquire` that is cancelled needs none.
     """
 
     async def acquire(self) -> float:
-        """Waits for a slot, first come, first served; gives the permit: the loop time at which it was granted."""
+        """Waits for a slot, first come, first served; gives the permit: the loop time, in seconds, of its grant."""
         ...
 
     def accepted(self, permit: float) -> None:
@@ -28,7 +36,7 @@ class Limiter(Protocol):
         ...
 
     def rejected(self, permit: float, retry_after: float | None = None) -> None:
-        """The call was refused as too much and did not count; `retry_after` seconds were asked for."""
+        """The call was refused as too much and did not count; nobody is let out for `retry_after` seconds."""
         ...
 
     def released(self, permit: float) -> None:
@@ -37,7 +45,7 @@ class Limiter(Protocol):
 
 
 class _Line:
-    """The waiters of one event loop."""
+    """The waiters of one event loop, in a row, with those that were cancelled among them."""
 
     __slots__ = ("loop", "timer", "waiters", "waiting")
 
@@ -47,15 +55,28 @@ class _Line:
         self.waiting = 0
         self.timer: asyncio.TimerHandle | None = None
 
+    def join(self) -> asyncio.Future[float]:
+        future: asyncio.Future[float] = self.loop.create_future()
+        self.waiters.append(future)
+        self.waiting += 1
+        return future
+
+    def head(self) -> asyncio.Future[float] | None:
+        """The first that still waits."""
+        while self.waiters and self.waiters[0].done():
+            self.waiters.popleft()
+        return self.waiters[0] if self.waiters else None
+
+    def grant(self, permit: float) -> None:
+        self.waiting -= 1
+        self.waiters.popleft().set_result(permit)
+
 
 class SlidingWindowLimiter:
-    """A `Limiter` in this process: never more than `limit`, less when the provider's answers say so.
+    """A `Limiter` within this process: never more than was told, and less where the answers say so.
 
-    It may be used from several event loops, one after the other or in several threads: the window is one, each loop has
-    its own line of waiters.
-
-    Attributes:
-        limit: what was told; may be set while running, which drops what was learnt.
+    Args:
+        limit: what was told.
     """
 
     def __init__(self, limit: RateLimit) -> None:
@@ -63,9 +84,11 @@ class SlidingWindowLimiter:
         self._window = Window(limit)
         self._lock = threading.Lock()
         self._lines: dict[asyncio.AbstractEventLoop, _Line] = {}
+        self._line: _Line | None = None  # of the loop that came last
 
     @property
     def limit(self) -> RateLimit:
+        """What was told. It may be set while calls are under way, which drops what was learnt."""
         return self._limit
 
     @limit.setter
@@ -73,13 +96,15 @@ class SlidingWindowLimiter:
         with self._lock:
             self._limit = limit
             self._window.tell(limit)
-        for line in tuple(self._lines.values()):
+            lines = [line for line in self._lines.values() if not line.loop.is_closed()]
+        for line in lines:
             line.loop.call_soon_threadsafe(self._serve, line)
 
     @property
     def waiting(self) -> int:
         """Callers in line."""
-        return sum(line.waiting for line in tuple(self._lines.values()))
+        with self._lock:
+            return sum(line.waiting for line in self._lines.values())
 
     @property
     def used(self) -> int:
@@ -88,82 +113,77 @@ class SlidingWindowLimiter:
 
     @property
     def cap(self) -> int:
-        """Calls that may be in a window now, as far as is known."""
+        """Slots there are, as far as is known: at most `n` times `share` of the limit."""
         return self._window.cap
 
     async def acquire(self) -> float:
-        """Waits for a slot; see `Limiter.acquire`."""
+        """See `Limiter`."""
         loop = asyncio.get_running_loop()
         with self._lock:
-            line = self._lines.get(loop) or self._open(loop)
+            line = self._line
+            if line is None or line.loop is not loop:
+                line = self._line_of(loop)
             if not line.waiting:
                 permit = self._window.take(loop.time())
                 if permit is not None:
                     return permit
-            future = self._queue(line)
-        return await self._turn(line, future)
+            turn = line.join()
+            if line.timer is None:
+                self._wake_later(line)
+        return await self._take_turn(line, turn)
 
     def accepted(self, permit: float) -> None:
-        """See `Limiter.accepted`."""
-        line = self._here()
+        """See `Limiter`."""
+        loop = asyncio.get_running_loop()
         with self._lock:
-            self._window.accepted(permit, line.loop.time())
+            self._window.accepted(permit, loop.time())
+            line = self._line_of(loop)
         self._serve(line)
 
     def rejected(self, permit: float, retry_after: float | None = None) -> None:
-        """See `Limiter.rejected`."""
-        line = self._here()
+        """See `Limiter`."""
+        loop = asyncio.get_running_loop()
         with self._lock:
-            self._window.rejected(permit, line.loop.time(), retry_after)
+            self._window.rejected(permit, loop.time(), retry_after)
+            line = self._line_of(loop)
         self._serve(line)
 
     def released(self, permit: float) -> None:
-        """See `Limiter.released`."""
-        line = self._here()
+        """See `Limiter`."""
+        loop = asyncio.get_running_loop()
         with self._lock:
-            self._window.released(permit, line.loop.time())
+            self._window.released(permit, loop.time())
+            line = self._line_of(loop)
         self._serve(line)
 
-    def _here(self) -> _Line:
-        loop = asyncio.get_running_loop()
-        return self._lines.get(loop) or self._open(loop)
-
-    def _open(self, loop: asyncio.AbstractEventLoop) -> _Line:
-        """A line for a loop seen for the first time; those of closed loops go."""
-        self._lines = {other: line for other, line in self._lines.items() if not other.is_closed()}
-        line = self._lines[loop] = _Line(loop)
+    def _line_of(self, loop: asyncio.AbstractEventLoop) -> _Line:
+        line = self._lines.get(loop)
+        if line is None:  # a loop seen for the first time: the lines of closed ones go
+            self._lines = {other: line for other, line in self._lines.items() if not other.is_closed()}
+            line = self._lines[loop] = _Line(loop)
+        self._line = line
         return line
 
-    def _queue(self, line: _Line) -> asyncio.Future[float]:
-        future: asyncio.Future[float] = line.loop.create_future()
-        line.waiters.append(future)
-        line.waiting += 1
-        if line.timer is None:
-            self._wake_later(line)
-        return future
-
-    async def _turn(self, line: _Line, future: asyncio.Future[float]) -> float:
+    async def _take_turn(self, line: _Line, turn: asyncio.Future[float]) -> float:
         try:
-            return await future
+            return await turn
         except asyncio.CancelledError:
-            if future.cancelled():
+            if not turn.cancelled():  # granted, and cancelled before it could go on
+                self.released(turn.result())
+                raise
+            with self._lock:
                 line.waiting -= 1
-            else:  # granted, and cancelled before it could resume
-                self.released(future.result())
             raise
 
     def _serve(self, line: _Line) -> None:
+        """Grants what can be granted now, and sets the timer for the next."""
         with self._lock:
-            while line.waiters:
-                if line.waiters[0].done():
-                    line.waiters.popleft()
-                    continue
+            while line.head() is not None:
                 permit = self._window.take(line.loop.time())
                 if permit is None:
                     self._wake_later(line)
                     return
-                line.waiting -= 1
-                line.waiters.popleft().set_result(permit)
+                line.grant(permit)
 
     def _wake_later(self, line: _Line) -> None:
         now = line.loop.time()
@@ -171,7 +191,7 @@ class SlidingWindowLimiter:
         if len(self._lines) > 1:
             at = min(at, now + _LOOK_AGAIN)
         if line.timer is not None:
-            if line.timer.when() <= at:
+            if line.timer.when() <= at:  # it rings early, and is set again: cheaper than a new one for each answer
                 return
             line.timer.cancel()
         line.timer = line.loop.call_at(at, self._ring, line)

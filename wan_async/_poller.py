@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from itertools import islice
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, cast
 
+from ._looks import QueryLimit, look
 from ._policy.agenda import Agenda
 from ._policy.durations import measured
 from ._policy.polling import Planner, ends_wait, is_denial, retry_age
@@ -25,7 +25,7 @@ from ._watches import Waiting, Watch
 from .errors import RateLimitError, TransportError, WanError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Hashable, Iterator
+    from collections.abc import Awaitable, Callable, Hashable
 
     from ._policy.polling import Schedule
     from ._policy.settings import Polling
@@ -33,18 +33,6 @@ if TYPE_CHECKING:
 
 AT_ONCE = 32
 """Looks under way at once: half of the connections that a pool has by default."""
-
-_REPLANNED = 500
-"""Tasks planned anew in one go when something was learnt: about a millisecond."""
-
-
-class QueryLimit(Protocol):
-    """What the poller needs of the query limit: each permit is ended by exactly one of the other three."""
-
-    async def acquire(self) -> float: ...
-    def accepted(self, permit: float) -> None: ...
-    def rejected(self, permit: float, retry_after: float | None = None) -> None: ...
-    def released(self, permit: float) -> None: ...
 
 
 class Poller:
@@ -64,12 +52,11 @@ class Poller:
         self._planner = Planner(polling)
         self._tasks: dict[str, Waiting] = {}
         self._agenda: Agenda[Waiting] = Agenda()
-        self._looks: dict[Waiting, asyncio.Task[None]] = {}
+        self._looks: set[asyncio.Task[None]] = set()
+        self._asking: dict[Waiting, asyncio.Task[None]] = {}
         self._futures: set[asyncio.Future[TaskRecord]] = set()
         self._scheduler: asyncio.Task[None] | None = None
         self._stirred = asyncio.Event()
-        self._to_replan: Iterator[Waiting] | None = None
-        self._learnt = False
         self._abandon = self._forget  # one bound method for all watches
 
     @property
@@ -101,7 +88,7 @@ class Poller:
         task = self._tasks.get(task_id)
         if task is None:
             schedule = self._planner.unaged() if at_once else self._planner.schedule(kind)
-            task = self._enlist(Waiting(task_id, schedule, loop.time() - age), at_once)
+            task = self._enlist(Waiting(task_id, schedule, loop.time() - age))
         watch = Watch(task, done, self._abandon)
         if deadline is not None:
             watch.end_after(deadline)
@@ -150,25 +137,27 @@ class Poller:
 
     async def aclose(self) -> None:
         """Forget all watches and end all coroutines and timers. Whoever is in `wait` gets a `WanError`."""
-        running = [*self._looks.values(), *([self._scheduler] if self._scheduler else [])]
+        running = [*self._looks, *([self._scheduler] if self._scheduler else [])]
         for task in tuple(self._tasks.values()):
             while task.watch is not None:
                 task.watch.cancel()
         for future in self._futures:
             if not future.done():
                 future.set_exception(WanError("the client was closed while a task was waited for"))
-        await asyncio.gather(*running, return_exceptions=True)
+        await asyncio.gather(*(task for task in running if not task.done()), return_exceptions=True)
 
-    def _enlist(self, task: Waiting, at_once: bool) -> Waiting:
+    @staticmethod
+    def _clock() -> float:
+        return asyncio.get_running_loop().time()
+
+    def _enlist(self, task: Waiting) -> Waiting:
         self._tasks[task.task_id] = task
         before = self._agenda.next_due()
         self._agenda.plan(task, task.planned())
-        if at_once:
-            self._agenda.wake(task)
-        if self._scheduler is None:
+        if self._scheduler is None or self._scheduler.done():
             self._stirred = asyncio.Event()
             self._scheduler = asyncio.get_running_loop().create_task(self._schedule(), name="wan-async poller")
-        elif at_once or before is None or task.due < before:
+        elif before is None or task.due < before:
             self._stirred.set()
         return task
 
@@ -178,9 +167,9 @@ class Poller:
             return
         del self._tasks[task.task_id]
         self._agenda.drop(task)
-        look = self._looks.get(task)
-        if look is not None and look is not asyncio.current_task():
-            look.cancel()
+        asking = self._asking.get(task)
+        if asking is not None and asking is not asyncio.current_task():
+            asking.cancel()
         if not self._tasks and self._scheduler is not None:
             self._scheduler.cancel()
             self._scheduler = None
@@ -195,16 +184,15 @@ class Poller:
         try:
             while True:
                 await self._step()
-        except Exception as bug:
+        except Exception as bug:  # noqa: BLE001 - it ends all waits and is raised there
             self._scheduler = None
             for task in tuple(self._tasks.values()):
                 self._finish(task, _broken(task, bug))
 
     async def _step(self) -> None:
-        now = asyncio.get_running_loop().time()
-        if self._replan():
+        if self._agenda.replan():
             await asyncio.sleep(0)
-        elif len(self._looks) >= AT_ONCE or not self._agenda.any_due(now):
+        elif len(self._looks) >= AT_ONCE or not self._agenda.any_due(self._clock()):
             await self._pause()
         else:
             self._send(await self._limiter.acquire())
@@ -227,46 +215,36 @@ class Poller:
         task = self._agenda.take(loop.time())
         if task is None:
             self._limiter.released(permit)
-        else:
-            self._looks[task] = loop.create_task(self._look(task, permit), name=f"wan-async look {task.task_id}")
+            return
+        under_way = loop.create_task(self._look(task, permit), name=f"wan-async look {task.task_id}")
+        self._looks.add(under_way)
+        under_way.add_done_callback(self._looked)
+
+    def _looked(self, under_way: asyncio.Task[None]) -> None:
+        self._looks.discard(under_way)
+        self._stirred.set()
 
     async def _look(self, task: Waiting, permit: float) -> None:
-        loop = asyncio.get_running_loop()
-        asked = loop.time()
+        if task.watch is None:  # forgotten since the permit was used for it
+            self._limiter.released(permit)
+            return
+        asked = self._clock()
+        self._asking[task] = cast("asyncio.Task[None]", asyncio.current_task())
         try:
-            self._heed(task, await self._ask(task.task_id, permit), asked, loop.time())
+            self._heed(task, await look(self._read, task.task_id, self._limiter, permit), asked)
         except asyncio.CancelledError:
-            self._agenda.plan(task, asked)
+            self._heed(task, TransportError("the look was cancelled"), asked)
             raise
-        except Exception as bug:  # isolated: it ends this task's wait, where it is raised
+        except Exception as bug:  # noqa: BLE001 - it ends this task's wait and is raised there
             self._finish(task, _broken(task, bug))
         finally:
-            del self._looks[task]
-            self._stirred.set()
+            del self._asking[task]
 
-    async def _ask(self, task_id: str, permit: float) -> TaskRecord | WanError:
-        """One exchange and the verdict on its permit."""
-        try:
-            record = await self._read(task_id)
-        except RateLimitError as error:
-            self._limiter.rejected(permit, error.retry_after)
-            return error
-        except TransportError as error:
-            (self._limiter.accepted if error.sent else self._limiter.released)(permit)
-            return error
-        except WanError as error:
-            self._limiter.accepted(permit)
-            return error
-        except BaseException:
-            self._limiter.accepted(permit)  # it may have reached the provider
-            raise
-        self._limiter.accepted(permit)
-        return record
-
-    def _heed(self, task: Waiting, answer: TaskRecord | WanError, asked: float, now: float) -> None:
+    def _heed(self, task: Waiting, answer: TaskRecord | WanError, asked: float) -> None:
         """Draw the consequence of one answer, unless nobody waits any more."""
         if task.watch is None:
             return
+        now = self._clock()
         if isinstance(answer, RateLimitError):
             self._agenda.plan(task, now)
         elif isinstance(answer, WanError):
@@ -296,22 +274,8 @@ class Poller:
         before = schedule.revision
         schedule.observe(seconds)
         if schedule.revision != before and self._tasks:
-            self._learnt = True
+            self._agenda.replan_all(self._tasks.values())
             self._stirred.set()
-
-    def _replan(self) -> bool:
-        """Plan some waiting tasks anew if something was learnt; True if more are left."""
-        if self._to_replan is None:
-            if not self._learnt:
-                return False
-            self._learnt = False
-            self._to_replan = iter(tuple(self._tasks.values()))
-        some = tuple(islice(self._to_replan, _REPLANNED))
-        for task in some:
-            self._agenda.plan_anew(task)
-        if not some:
-            self._to_replan = None
-        return True
 
 
 def _resolve(future: asyncio.Future[TaskRecord], outcome: TaskRecord | WanError) -> None:

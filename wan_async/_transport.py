@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from typing import TYPE_CHECKING, Protocol, Self
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 from ._policy.settings import require_positive_integer
 from .errors import ConfigurationError
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 CONNECTIONS = 64
 
 
+@runtime_checkable
 class Transport(Protocol):
     """What carries a request to the provider: a `SessionPool`, or the emulator in the same process."""
 
@@ -61,25 +63,38 @@ class SessionPool:
 
     def __init__(self, session: aiohttp.ClientSession | None = None, *, connections: int = CONNECTIONS) -> None:
         require_positive_integer("SessionPool.connections", connections)
+        if session is not None and not hasattr(session, "connector"):
+            raise ConfigurationError(f"SessionPool.session: {session!r} is not allowed; allowed: an aiohttp session")
         self._own = session
         self._connections = connections
         self._loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopSessions] = weakref.WeakKeyDictionary()
+        weakref.finalize(self, _close_later, self._loops).atexit = False
 
     async def exchange(self, base_url: str, key: str, request: Request, timeout: float) -> Answer:
         """Send one API request, once; see `Transport.exchange`."""
         return await self.sessions().exchange(base_url, key, request, timeout)
 
     def sessions(self) -> LoopSessions:
-        """The running loop's sessions, made when first asked for."""
+        """The running loop's sessions, made when first asked for.
+
+        Raises:
+            ConfigurationError: the caller's own session is closed, or was used in another event loop before.
+        """
         loop = asyncio.get_running_loop()
         sessions = self._loops.get(loop)
+        if self._own is not None:
+            self._require_usable(self._own, known=sessions is not None)
         if sessions is None:
             from ._aiohttp import LoopSessions
 
-            if self._own is not None and self._own.closed:
-                raise ConfigurationError("SessionPool.session: the given session is closed")
             sessions = self._loops[loop] = LoopSessions(self._own, self._connections)
         return sessions
+
+    def _require_usable(self, own: aiohttp.ClientSession, known: bool) -> None:
+        if own.closed:
+            raise ConfigurationError("SessionPool.session: the given session is closed")
+        if not known and self._loops:
+            raise ConfigurationError("SessionPool.session: the given session belongs to another event loop")
 
     def hold(self) -> None:
         """Keep the running loop's sessions open until `release` was called as often."""
@@ -91,11 +106,11 @@ class SessionPool:
         if sessions is not None:
             sessions.users -= 1
             if sessions.users <= 0:
-                await self.aclose()
+                await sessions.aclose()
 
     async def aclose(self) -> None:
         """Close the running loop's sessions; the pool can be used again afterwards."""
-        sessions = self._loops.pop(asyncio.get_running_loop(), None)
+        sessions = self._loops.get(asyncio.get_running_loop())
         if sessions is not None:
             await sessions.aclose()
 
@@ -107,3 +122,10 @@ class SessionPool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.release()
+
+
+def _close_later(loops: Mapping[asyncio.AbstractEventLoop, LoopSessions]) -> None:
+    """Close what a pool left open that was dropped while its loops run on."""
+    for loop, sessions in loops.items():
+        if sessions.is_open and not loop.is_closed():
+            loop.call_soon_threadsafe(sessions.close_soon)

@@ -98,6 +98,6 @@ class Watch:
     def _tell(self, outcome: TaskRecord | WanError) -> None:
         try:
             self._done(outcome)
-        except Exception as error:  # one caller's fault must not reach the others
+        except Exception as error:  # noqa: BLE001 - one caller's fault must not reach the others
             message = "what was to be called at a task's end failed"
             asyncio.get_running_loop().call_exception_handler({"message": message, "exception": error})

@@ -29,7 +29,10 @@ Every error survives pickling: its data are its `args`, so that it can cross pro
 
 from __future__ import annotations
 
+import pickle  # noqa: S403
 from typing import TYPE_CHECKING, Any
+
+from ._words import one_line, shown
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -85,10 +88,15 @@ class InvalidInputError(WanError, ValueError):
         self.allowed = allowed
 
     def __str__(self) -> str:
-        given = repr(self.given)
-        if len(given) > 100:
-            given = f"{given[:80]}… ({len(given)} characters)"
-        return f"{self.field}: {given} is not allowed; allowed: {self.allowed}"
+        return f"{self.field}: {shown(self.given)} is not allowed; allowed: {self.allowed}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle `given` as its text where it cannot be pickled, such as an open file."""
+        try:
+            pickle.dumps(self.given)
+        except (pickle.PicklingError, TypeError, AttributeError, ValueError, RecursionError):
+            return type(self), (self.field, shown(self.given), self.allowed)
+        return super().__reduce__()
 
 
 class TransportError(WanError):
@@ -105,7 +113,7 @@ class TransportError(WanError):
         self.sent = sent
 
     def __str__(self) -> str:
-        return self.message
+        return one_line(self.message)
 
 
 class SubmissionUnknownError(TransportError):
@@ -125,7 +133,8 @@ class SubmissionUnknownError(TransportError):
 
     def __str__(self) -> str:
         when = f" (sent {self.sent_at.isoformat(timespec='seconds')})" if self.sent_at else ""
-        return f"{self.message}{when}; the provider may have created the task and may charge it; it was not sent again"
+        what = one_line(self.message)
+        return f"{what}{when}; the provider may have created the task and may charge it; it was not sent again"
 
 
 class ResponseError(WanError):
@@ -163,7 +172,7 @@ class ApiError(WanError):
         self.status = status
 
     def __str__(self) -> str:
-        return f"{self.code}: {self.message or 'no message'}"
+        return f"{self.code}: {one_line(self.message) or 'no message'}"
 
 
 class AuthenticationError(ApiError):
@@ -225,7 +234,7 @@ class TaskFailedError(WanError):
     def __str__(self) -> str:
         record = self.record
         code = f" [{record.fail_code}]" if record.fail_code else ""
-        return f"task {record.task_id} failed{code}: {record.fail_message or 'no reason was given'}"
+        return one_line(f"task {record.task_id} failed{code}: {record.fail_message or 'no reason was given'}")
 
 
 class TaskTimeoutError(WanError, TimeoutError):
@@ -265,4 +274,4 @@ class BudgetExceededError(WanError):
         self.committed = committed
 
     def __str__(self) -> str:
-        return f"the next submission could exceed max_credits={self.max_credits:g} (committed: {self.committed:g})"
+        return f"the next submission could exceed max_credits={self.max_credits:.10g} (committed: {self.committed:.10g})"

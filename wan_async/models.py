@@ -6,13 +6,13 @@ checks, messages, JSON schema, the command line and the journal all read the ann
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias, get_args
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from ._checks import check_fields, is_json
+from ._checks import check_extra, check_fields
 from .errors import InvalidInputError
 
 __all__ = [
@@ -55,14 +55,11 @@ class WanInput(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         check_fields(self)
         if self.extra is not UNSET:
-            self._check_extra(self.extra)
+            check_extra(self.extra, self._names())
 
-    def _check_extra(self, extra: object) -> None:
-        if not isinstance(extra, dict) or not is_json(extra):  # pyright: ignore[reportUnknownArgumentType]
-            raise InvalidInputError("extra", extra, "an object of JSON values")
-        for name in extra:  # pyright: ignore[reportUnknownVariableType]
-            if name in self.__struct_fields__ or not isinstance(name, str):
-                raise InvalidInputError("extra", name, "names of fields that this input does not have")
+    def _names(self) -> Collection[str]:
+        """The names that `extra` may not have."""
+        return self.__struct_fields__
 
     def wire(self) -> WanInput | dict[str, Any]:
         """The `input` object of createTask, ready to be encoded as JSON."""
@@ -167,7 +164,6 @@ class Wan26ImageToVideo(WanInput, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        msgspec.structs.force_setattr(self, "image_urls", tuple(self.image_urls))
         if isinstance(self.duration, int):
             msgspec.structs.force_setattr(self, "duration", str(self.duration))
 
@@ -184,6 +180,9 @@ class CustomInput(WanInput, frozen=True):
     model: Annotated[str, Meta(min_length=1)]  # pyright: ignore[reportIncompatibleVariableOverride]
     input: dict[str, Any]
     price: float | UnsetType = UNSET
+
+    def _names(self) -> Collection[str]:
+        return self.input
 
     def wire(self) -> dict[str, Any]:
         """The `input` object of createTask: the fields as given, and `extra`."""
@@ -209,7 +208,7 @@ def input_from(model: str, fields: Mapping[str, Any], *, custom: bool = False) -
     Raises:
         InvalidInputError: an unknown model, an unknown or missing field, or a refused value.
     """
-    cls = MODELS.get(model)
+    cls = MODELS.get(model) if isinstance(model, str) else None
     if cls is None:
         if custom:
             return CustomInput(model, dict(fields))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Self
 
-from .._policy.settings import require_positive_integer
+from .._policy.settings import require_positive, require_positive_integer
 from ..errors import ConfigurationError
 from .budget import Budget
 from .feed import Feed, Inputs
@@ -33,8 +33,8 @@ class Batch:
         self, steps: Steps, inputs: Inputs, ledger: Ledger, *, max_in_flight: int, max_credits: float | None
     ) -> None:
         require_positive_integer("max_in_flight", max_in_flight)
-        if max_credits is not None and not max_credits >= 0:
-            raise ConfigurationError(f"max_credits: {max_credits!r} is not allowed; allowed: a number ≥ 0, or None")
+        if max_credits is not None:
+            require_positive("max_credits", max_credits, zero=True)
         self._feed = Feed(inputs)
         self._ledger = ledger
         self._max_credits = max_credits

@@ -120,6 +120,7 @@ class Flow:
         if error is not None:
             self.outbox.fail(error)
         self._crew.dismiss()
+        self.outbox.wake()
 
     async def leave(self) -> None:
         """Stop; let answers under way reach the journal; forget the rest."""

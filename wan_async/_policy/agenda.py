@@ -1,22 +1,28 @@
-"""Which waiting task is looked at next: a heap by time, and of what is due the one that pays most.
+"""Which waiting task is looked at next: a diary by time, and of what is due the one that pays most.
 
 Waiting tasks are data: one small record each, no coroutine and no timer. What is due and what is learnt may change
-while a task waits, so a place in the heap is only a reminder: the task is planned anew when it comes up.
+while a task waits, so a place in the diary is only a reminder: the task is planned anew when it comes up.
 """
 
 from __future__ import annotations
 
 import math
-from heapq import heappop, heappush
+from itertools import islice
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from .diary import Diary
 from .polling import NEVER, SOON
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from .polling import Schedule
 
 FAIR = 120.0
 """Seconds overdue that weigh as much as certainty: under overload nobody waits for ever."""
+
+_REPLANNED = 500
+"""Tasks planned anew in one go when something was learnt: about a millisecond."""
 
 TAKEN = math.inf
 """When a task is due that is being looked at, or that is forgotten."""
@@ -24,8 +30,8 @@ TAKEN = math.inf
 _EARLY = 1e-6
 """Seconds by which a task may be taken early: rounding of clocks must not make a timer fire twice."""
 
-_RANKED_PART = 50
-"""What is due is ranked anew after a 50th of it was taken: 50 scores a look, whatever waits."""
+_RANKED_PART = 8
+"""What is due is ranked anew after an 8th of it was taken: 8 scores a look, whatever waits."""
 
 
 class Entry:
@@ -55,10 +61,6 @@ class Entry:
         self.failures = 0
         self.denials = 0
         self.quick = 0
-
-    def __lt__(self, other: Entry) -> bool:
-        """Only asked where two are due at the same instant."""
-        return False
 
     @property
     def seen(self) -> float:
@@ -92,27 +94,47 @@ class Agenda(Generic[E]):
     """Tasks by the time of their next look. A task is planned, ready, woken or taken."""
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, E]] = []
+        self._diary: Diary[E] = Diary()
         self._ready: dict[E, None] = {}
         self._woken: dict[E, None] = {}
         self._ranked: list[E] = []
         self._to_rank = 0
+        self._to_replan: Iterator[E] | None = None
+        self._replan_after: Iterable[E] | None = None
 
     def next_due(self) -> float | None:
         """The clock at which something may become due; None if nothing is planned."""
-        return self._heap[0][0] if self._heap else None
+        return self._diary.next_due()
 
     def plan(self, entry: E, due: float) -> None:
         """Look at a taken or new task at the clock `due`."""
         entry.due = due
-        heappush(self._heap, (due, entry))
+        self._diary.add(entry)
 
-    def plan_anew(self, entry: E) -> None:
+    def replan_all(self, entries: Iterable[E]) -> None:
+        """Have `replan` plan all these anew: something was learnt."""
+        self._replan_after = entries
+
+    def replan(self) -> bool:
+        """Plan some waiting tasks anew; False if none are left to be."""
+        if self._to_replan is None:
+            if self._replan_after is None:
+                return False
+            self._to_replan, self._replan_after = iter(tuple(self._replan_after)), None
+        some = tuple(islice(self._to_replan, _REPLANNED))
+        for entry in some:
+            self._plan_anew(entry)
+        if not some:
+            self._to_replan = None
+        return True
+
+    def _plan_anew(self, entry: E) -> None:
         """Move a planned task forward if what was learnt says so. A later look is found out when it comes up."""
         if entry.due == TAKEN or entry.failures or entry.quick or entry in self._ready:
             return
         due = entry.planned()
         if due < entry.due:
+            self._diary.outdate()
             self.plan(entry, due)
 
     def wake(self, entry: E) -> None:
@@ -125,14 +147,17 @@ class Agenda(Generic[E]):
         self._woken[entry] = None
 
     def drop(self, entry: E) -> None:
-        """Forget this task; its place in the heap goes when it comes up."""
+        """Forget this task; its place in the diary goes when it comes up."""
+        planned = entry.due != TAKEN and entry not in self._ready
         entry.due = TAKEN
         self._ready.pop(entry, None)
         self._woken.pop(entry, None)
+        if planned:
+            self._diary.outdate()
 
     def clear(self) -> None:
-        """Forget what is left in the heap of dropped tasks."""
-        self._heap.clear()
+        """Forget what is left of dropped tasks."""
+        self._diary.clear()
         self._ranked.clear()
 
     def any_due(self, now: float) -> bool:
@@ -153,21 +178,22 @@ class Agenda(Generic[E]):
         return entry
 
     def _gather(self, now: float) -> None:
-        """Move what came due from the heap to the ready ones, unless it is now planned for later."""
-        heap = self._heap
-        while heap and heap[0][0] <= now + _EARLY:
-            due, entry = heappop(heap)
-            if entry.due != due or entry in self._woken:
-                continue  # moved since
-            planned = due if entry.failures or entry.quick else entry.planned()
-            if planned > now + _EARLY:
+        """Move what came due from the diary to the ready ones, unless it is now planned for later."""
+        soon = now + _EARLY
+        while (entry := self._diary.pop(soon)) is not None:
+            if entry in self._woken:
+                continue
+            planned = entry.due if entry.failures or entry.quick else entry.planned()
+            if planned > soon:
                 self.plan(entry, planned)
             else:
                 self._ready[entry] = None
 
     def _best(self, now: float) -> E:
-        """The ready task that pays most, by a ranking that is a 50th of a round old at most."""
+        """The ready task that pays most, by a ranking that is an 8th of a round old at most."""
         ready, ranked = self._ready, self._ranked
+        if len(ready) == 1:
+            return next(iter(ready))
         while self._to_rank > 0 and ranked:
             self._to_rank -= 1
             entry = ranked.pop()

@@ -37,7 +37,7 @@ LATE_GAP = 30.0
 _LATE_LEAST = 0.05
 
 _BLUR_FEW = 0.25
-_BLUR_LEAST = 0.01
+_BLUR_LEAST = 0.003
 _TAIL_POWER = 3
 _LEAST = 0.001
 
@@ -78,10 +78,15 @@ class Durations:
 
     def next_look(self, seen: float) -> float:
         """The age of the next look at a task that was not done at age `seen`; greater than `seen`."""
-        cell = bisect_left(self._cells, seen)
-        if cell >= len(self._best):
-            return seen + min(max(LATE_PART * seen, _LATE_LEAST), LATE_GAP)
-        return min(self._best[cell], seen + MAX_GAP)
+        cells, best = self._cells, self._best
+        cell = bisect_left(cells, seen)
+        if cell == len(cells):
+            return seen + _late_gap(seen)
+        look = best[cell]
+        if cell > 0:
+            within = (seen - cells[cell - 1]) / (cells[cell] - cells[cell - 1])
+            look = best[cell - 1] + within * (look - best[cell - 1])
+        return min(look, seen + MAX_GAP)
 
     def chance(self, seen: float, age: float) -> float:
         """How likely a task that was not done at age `seen` is done at `age`, 0 to 1."""
@@ -107,6 +112,11 @@ class Durations:
         if self.count >= 2 * self._told_at or abs(first - self._told) > LATE_PART * self._told:
             self.revision += 1
             self._told, self._told_at = first, self.count
+
+
+def _late_gap(seen: float) -> float:
+    """Seconds to the next look at a task older than all that was learnt."""
+    return min(max(LATE_PART * seen, _LATE_LEAST), LATE_GAP)
 
 
 def _cells(samples: list[float]) -> list[float]:
@@ -138,7 +148,7 @@ def _growing(bounds: list[float]) -> list[float]:
 
 
 def _best_looks(cells: list[float], tail: float) -> list[float]:
-    """For each bound: the best next look at a task not done there. None for the last, beyond which nothing is known."""
+    """For each bound: the best next look at a task not done there."""
     last = len(cells) - 1
     price = PRICE * cells[last // 2]
     mass = (1 - tail) / last
@@ -146,7 +156,7 @@ def _best_looks(cells: list[float], tail: float) -> list[float]:
     for index in range(last):
         area.append(area[-1] + (index + 0.5) * mass * (cells[index + 1] - cells[index]))
     costs = [0.0] * last + [tail * (2 * price + LATE_PART / 2 * cells[last])]
-    best: list[float] = [0.0] * last
+    best = [0.0] * last + [cells[last] + _late_gap(cells[last])]
     for here in range(last - 1, -1, -1):
         done = here * mass
         base = price * (1 - done) - area[here] + done * cells[here]

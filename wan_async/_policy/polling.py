@@ -85,18 +85,18 @@ class Schedule(Protocol):
 class Plain:
     """First after `first`, then every `interval` seconds."""
 
-    __slots__ = ("_first", "_interval", "revision")
+    __slots__ = ("_first", "interval", "revision")
 
     def __init__(self, first: float, interval: float) -> None:
         self._first = first
-        self._interval = interval
+        self.interval = interval
         self.revision = 0
 
     def enlist(self) -> int:
         return 0
 
     def next_look(self, seen: float, rank: int) -> float:
-        return self._first if seen < 0 else seen + self._interval
+        return self._first if seen < 0 else seen + self.interval
 
     def chance(self, seen: float, age: float) -> float:
         return _chance_unknown(seen, age)
@@ -106,7 +106,7 @@ class Plain:
 
 
 class Advised:
-    """The schedule of the provider's page, for what nothing is known of."""
+    """For tasks of unknown age: at once, then as the provider's page says."""
 
     __slots__ = ("revision",)
 
@@ -117,7 +117,7 @@ class Advised:
         return 0
 
     def next_look(self, seen: float, rank: int) -> float:
-        return page(max(seen, 0.0), rank)
+        return 0.0 if seen < 0 else page(seen, rank)
 
     def chance(self, seen: float, age: float) -> float:
         return _chance_unknown(seen, age)
@@ -178,7 +178,7 @@ class Planner:
 
     def __init__(self, polling: Polling) -> None:
         self._plain = _plain(polling)
-        self._advised = self._plain or Advised()
+        self._unaged = Advised() if self._plain is None else Plain(0.0, self._plain.interval)
         self._kinds: dict[Hashable, Learnt] = {}
 
     def schedule(self, kind: Hashable) -> Schedule:
@@ -192,8 +192,8 @@ class Planner:
         return found
 
     def unaged(self) -> Schedule:
-        """The schedule of a task of unknown age: from now on as if it were new, and nothing is learnt of it."""
-        return self._advised
+        """The schedule of a task of unknown age: now, then as if it were new; nothing is learnt of it."""
+        return self._unaged
 
 
 def _plain(polling: Polling) -> Plain | None:

@@ -15,7 +15,8 @@ from __future__ import annotations
 
 _SAMPLES = 256  # in each of two generations: what is older than both is forgotten, so a longer round trip is learnt
 _ENOUGH = 8
-_CAUTION = 4.0
+_CONNECTIONS = 64  # more than that, a pool makes wait
+_CAUTION = 8.0
 
 
 class _Generation:
@@ -36,24 +37,30 @@ class _Generation:
 
 
 class RoundTrip:
-    """Learns the lead, in seconds, from measured round trips.
+    """Learns the lead from measured round trips.
 
-    Args:
-        skip: the number of first samples that are thrown away, because setting up connections inflates them.
+    Attributes:
+        lead: how long before its answer plus a window a slot may be used again, in seconds; 0.0 until enough is known.
     """
 
-    __slots__ = ("_new", "_old", "_skip", "lead")
+    __slots__ = ("_connections", "_new", "_old", "_skipped", "lead")
 
-    def __init__(self, *, skip: int) -> None:
-        self._skip = skip
+    def __init__(self) -> None:
+        self._skipped = 0
+        self._connections = 0
         self._old = _Generation()
         self._new = _Generation()
         self.lead = 0.0
 
-    def add(self, seconds: float) -> None:
-        """Takes in one measured round trip."""
-        if self._skip > 0:
-            self._skip -= 1
+    def add(self, seconds: float, under_way: int) -> None:
+        """Takes in one round trip, measured while `under_way` calls were out, itself among them.
+
+        That many connections are open, and as many of the first samples may contain the set-up of one.
+        """
+        if under_way > self._connections:
+            self._connections = min(under_way, _CONNECTIONS)
+        if self._skipped < self._connections:
+            self._skipped += 1
             return
         self._new.add(seconds)
         self.lead = self._lead()

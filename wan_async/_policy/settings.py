@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import math
+import sys
 
 import msgspec
 
+from .._words import shown
 from ..errors import ConfigurationError
 
 
-def _positive(name: str, value: float, *, zero: bool = False) -> None:
+def require_positive(name: str, value: float, *, zero: bool = False) -> None:
+    """Refuse what is no finite number > 0, or ≥ 0 with `zero`."""
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or value < 0 or (value == 0 and not zero):
-        raise ConfigurationError(f"{name}: {value!r} is not allowed; allowed: a finite number {'≥' if zero else '>'} 0")
+    if not number or not 0 <= value <= sys.float_info.max or (value == 0 and not zero):
+        raise _refused(name, value, f"a finite number {'≥' if zero else '>'} 0")
+
+
+def _refused(name: str, value: object, allowed: str) -> ConfigurationError:
+    return ConfigurationError(f"{name}: {shown(value)} is not allowed; allowed: {allowed}")
 
 
 def require_positive_integer(name: str, value: int) -> None:
     """Refuse what is no integer ≥ 1."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ConfigurationError(f"{name}: {value!r} is not allowed; allowed: an integer ≥ 1")
+        raise _refused(name, value, "an integer ≥ 1")
 
 
 class RateLimit(msgspec.Struct, frozen=True):
@@ -36,10 +42,10 @@ class RateLimit(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         require_positive_integer("RateLimit.n", self.n)
-        _positive("RateLimit.per", self.per)
-        _positive("RateLimit.share", self.share)
+        require_positive("RateLimit.per", self.per)
+        require_positive("RateLimit.share", self.share)
         if self.share > 1:
-            raise ConfigurationError(f"RateLimit.share: {self.share!r} is not allowed; allowed: 0 < share ≤ 1")
+            raise _refused("RateLimit.share", self.share, "a number > 0 and ≤ 1")
 
 
 class Polling(msgspec.Struct, frozen=True):
@@ -58,11 +64,11 @@ class Polling(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         if self.first is not None:
-            _positive("Polling.first", self.first, zero=True)
+            require_positive("Polling.first", self.first, zero=True)
         if self.interval is not None:
-            _positive("Polling.interval", self.interval)
+            require_positive("Polling.interval", self.interval)
         if self.first == 0 and self.interval is None:
-            raise ConfigurationError("Polling.interval: needed where first=0; allowed: a finite number > 0")
+            raise _refused("Polling.interval", None, "a finite number > 0, where first=0")
 
 
 class Retry(msgspec.Struct, frozen=True):
@@ -75,7 +81,7 @@ class Retry(msgspec.Struct, frozen=True):
     max_elapsed: float = 120.0
 
     def __post_init__(self) -> None:
-        _positive("Retry.max_elapsed", self.max_elapsed, zero=True)
+        require_positive("Retry.max_elapsed", self.max_elapsed, zero=True)
 
 
 class Timeout(msgspec.Struct, frozen=True):
@@ -89,4 +95,4 @@ class Timeout(msgspec.Struct, frozen=True):
     total: float = 60.0
 
     def __post_init__(self) -> None:
-        _positive("Timeout.total", self.total)
+        require_positive("Timeout.total", self.total)

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import math
 import re
+import sys
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -67,10 +69,12 @@ _BY_CODE: dict[int, type[ApiError]] = {
     505: FeatureDisabledError,
 }
 _BARE_VERDICTS = frozenset({401, 403, 404, 429})
+_MESSAGE = 1000
+"""Characters of the service's words that are kept: the patterns below are not run over a whole 1 MiB answer."""
 _NO_CREDITS = re.compile(r"credits?\b.*\binsufficient|insufficient\b.*\bcredit", re.IGNORECASE | re.DOTALL)
 _VALIDATION = re.compile(
     r"required|invalid|illegal|not (?:within|in|a|an|supported|allowed|valid)\b|must\b|should be|cannot be|can't be"
-    r"|exceed|too (?:long|short|large|small|many)|out of range|at (?:least|most)|unsupported|missing|incorrect|wrong",
+    r"|exceed|too (?:long|short|large|small|many)|out of range|at (?:least|most)|unsupported|missing|incorrect|(?<!went )wrong",
     re.IGNORECASE,
 )
 _NULL_RECORD = re.compile(r"recordInfo is null", re.IGNORECASE)
@@ -111,7 +115,7 @@ def read_record(answer: Answer, task_id: str = "") -> TaskRecord:
 def read_credits(answer: Answer) -> float:
     """Read the account's credits, a fractional number."""
     data = _data(answer)
-    if isinstance(data, bool) or not isinstance(data, (int, float)) or not math.isfinite(data):
+    if isinstance(data, bool) or not isinstance(data, (int, float)) or abs(data) > sys.float_info.max:
         raise _unreadable(answer, "the credit call answered 200 without a number")
     return float(data)
 
@@ -149,7 +153,8 @@ def _checked(answer: Answer, envelope: _Envelope | None, *, creating: bool) -> A
 
 def _message(envelope: _Envelope) -> str:
     words = envelope.msg if envelope.msg is not None else envelope.message
-    return words if isinstance(words, str) else "" if words is None else str(words)
+    text = words if isinstance(words, str) else "" if words is None else str(words)
+    return text[:_MESSAGE]
 
 
 def _verdict(answer: Answer, code: int, message: str, *, creating: bool) -> ApiError:
@@ -180,7 +185,8 @@ def _retry_after(answer: Answer) -> float | None:
         seconds = float(value)
     except ValueError:
         try:
-            seconds = parsedate_to_datetime(value).timestamp() - answer.received_at
+            when = parsedate_to_datetime(value)
+            seconds = when.replace(tzinfo=when.tzinfo or UTC).timestamp() - answer.received_at
         except (ValueError, TypeError, OverflowError):
             return None
     return max(0.0, seconds) if math.isfinite(seconds) else None

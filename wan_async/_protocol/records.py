@@ -83,7 +83,7 @@ def from_wire(data: dict[str, Any], task_id: str = "") -> TaskRecord:
         task_id=_text(data.get("taskId")) or _text(data.get("task_id")) or task_id,
         model=_text(data.get("model")) or "",
         state=_STATES.get(state, TaskState.UNKNOWN) if isinstance(state, str) else TaskState.UNKNOWN,
-        urls=tuple(link for link in links if isinstance(link, str)),
+        urls=tuple(link for link in links if isinstance(link, str) and link),
         request=_request(data.get("param")),
         fail_code=_text(data.get("failCode")),
         fail_message=_text(data.get("failMsg")),
@@ -91,7 +91,7 @@ def from_wire(data: dict[str, Any], task_id: str = "") -> TaskRecord:
         created_at=_when(data.get("createTime")),
         completed_at=_when(data.get("completeTime")),
         credits=_number(data.get("creditsConsumed")),
-        progress=None if progress is None else int(progress),
+        progress=None if progress is None or progress > 100 else int(progress),
     )
 
 
@@ -130,13 +130,14 @@ def _text(value: Any) -> str | None:
 
 
 def _number(value: Any) -> float | None:
+    """A finite number ≥ 0: none of a record's numbers can be below."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
         number = float(value)
     except (ValueError, OverflowError):
         return None
-    return number if math.isfinite(number) else None
+    return number if 0 <= number < math.inf else None
 
 
 def _when(value: Any) -> datetime | None:

@@ -35,7 +35,7 @@ _encode = msgspec.json.Encoder().encode
 
 def create_task(task_input: WanInput, callback_url: str | None = None) -> Request:
     """POST createTask: not to be sent again unless it certainly did not happen."""
-    body = _CreateTask(task_input.model, task_input.wire(), callback_url or msgspec.UNSET)
+    body = _CreateTask(task_input.model, task_input.wire(), msgspec.UNSET if callback_url is None else callback_url)
     return Request("POST", CREATE_TASK, _encode(body))
 
 

@@ -1,0 +1,170 @@
+"""What is asked together is one transaction; nobody is lost between the loop and the thread."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from wan_async._journal import Journal, OpenJournal, State
+from wan_async._journal.entries import JournalCounts
+from wan_async.errors import JournalError
+
+from .support import FOX, MODEL, done, good, opened
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "run.db"
+
+
+async def write(journal: OpenJournal, number: int) -> None:
+    key = f"k{number}"
+    assert await journal.intend(number, key, MODEL, FOX, price=80.0)
+    await journal.accepted(key, f"t{number}")
+    assert await journal.finished(key, record=good())
+
+
+async def test_two_hundred_at_once_are_one_commit_each_step(path: Path) -> None:
+    async with opened(path) as journal:
+        await asyncio.gather(*[write(journal, number) for number in range(200)])
+        assert journal.commits == 3
+
+
+async def test_what_queues_up_while_a_commit_runs_goes_into_the_next(path: Path) -> None:
+    async with opened(path) as journal:
+
+        async def later(number: int) -> None:
+            for _ in range(number % 10):
+                await asyncio.sleep(0)
+            await write(journal, number)
+
+        held = journal._writer.ask(lambda _: time.sleep(0.05))  # pyright: ignore[reportPrivateUsage]
+        await asyncio.gather(held, *[later(number) for number in range(100)])
+        assert journal.commits <= 8  # one held, then three steps; on a busy machine a step may come in parts
+
+
+async def test_reads_see_what_was_asked_before_them_in_the_same_group(path: Path) -> None:
+    async with opened(path) as journal:
+        _, look, page = await asyncio.gather(
+            journal.intend(0, "k", MODEL, FOX, price=1.0),
+            journal.look(0, "k", MODEL, FOX),
+            journal.page([State.SENDING]),
+        )
+        assert look.entry is not None
+        assert page == [look.entry]
+        assert journal.commits == 1
+
+
+async def test_a_reader_never_sees_half_a_group(path: Path) -> None:
+    seen: set[int] = set()
+    async with opened(path) as journal:
+
+        def read(stop: threading.Event) -> None:
+            with Journal.open_readonly(path) as reader:
+                while not stop.is_set():
+                    seen.add(reader.counts().sending)
+
+        stop = threading.Event()
+        reading = asyncio.create_task(asyncio.to_thread(read, stop))
+        for start in range(0, 2000, 20):
+            group = [journal.intend(start + i, f"k{start + i}", MODEL, FOX, price=1.0) for i in range(20)]
+            await asyncio.gather(*group)
+        stop.set()
+        await reading
+    assert len(seen) > 5, "the reader saw too little to tell"
+    assert {count % 20 for count in seen} == {0}
+
+
+async def test_what_a_cancelled_caller_asked_is_done(path: Path) -> None:
+    async with opened(path) as journal:
+        caller = asyncio.create_task(journal.intend(0, "k", MODEL, FOX, price=1.0))
+        await asyncio.sleep(0)
+        caller.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await caller
+        assert (await journal.look(0, "k", MODEL, FOX)).entry is not None
+
+
+async def test_closing_waits_for_what_was_asked(path: Path) -> None:
+    journal = await OpenJournal.open(path)
+    asked = [asyncio.create_task(journal.intend(i, f"k{i}", MODEL, FOX, price=1.0)) for i in range(50)]
+    await asyncio.sleep(0)
+    await asyncio.gather(journal.aclose(), journal.aclose())
+    await journal.aclose()
+    assert await asyncio.gather(*asked) == [True] * 50
+    with pytest.raises(JournalError, match="is closed"):
+        await journal.withdraw("k0")
+    with Journal.open_readonly(path) as reader:
+        assert reader.counts() == JournalCounts(sending=50, credits=50.0)
+
+
+def writers() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("journal ")]
+
+
+async def test_no_thread_and_no_file_is_left(path: Path) -> None:
+    async with opened(path) as journal:
+        await done(journal, "k")
+        assert len(writers()) == 1
+    assert writers() == []
+    with pytest.raises(JournalError):
+        await OpenJournal.open(path.parent)
+    assert writers() == []
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("times", [1, 3])
+async def test_a_cancelled_closing_closes_and_is_cancelled(path: Path, times: int) -> None:
+    journal = await OpenJournal.open(path)
+    held = journal._writer.ask(lambda _: time.sleep(0.05))  # pyright: ignore[reportPrivateUsage]
+    closing = asyncio.create_task(journal.aclose())
+    for _ in range(times):
+        await asyncio.sleep(0.001)
+        closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    assert held.done()
+    assert writers() == []
+
+
+async def test_closing_in_a_cancelled_scope_closes(path: Path) -> None:
+    journal = await OpenJournal.open(path)
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await journal.aclose()
+    assert writers() == []
+
+
+async def test_a_cancelled_opening_holds_nothing(path: Path) -> None:
+    opening = asyncio.create_task(OpenJournal.open(path))
+    await asyncio.sleep(0)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    assert writers() == []
+    async with opened(path):
+        pass
+
+
+def test_a_loop_that_ended_first_leaves_what_was_asked_on_disk(path: Path) -> None:
+    async def leave() -> OpenJournal:
+        journal = await OpenJournal.open(path)
+        journal._writer.ask(lambda _: time.sleep(0.05))  # pyright: ignore[reportPrivateUsage]
+        asking = asyncio.create_task(journal.intend(0, "k", MODEL, FOX, price=1.0))
+        await asyncio.sleep(0.01)
+        asking.cancel()
+        return journal
+
+    writer = asyncio.run(leave())._writer  # pyright: ignore[reportPrivateUsage]
+    writer.close()
+    writer.join()
+    with Journal.open_readonly(path) as reader:
+        assert reader.counts().sending == 1

@@ -1,0 +1,347 @@
+"""What the schema does not tell: extra fields, other models, equality, copies, decoding from JSON."""
+
+from __future__ import annotations
+
+import copy
+import enum
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wan_async import (
+    CustomInput,
+    InvalidInputError,
+    Wan22AnimateMove,
+    Wan22ImageToVideoTurbo,
+    Wan22TextToVideoTurbo,
+    Wan26ImageToVideo,
+    WanInput,
+)
+from wan_async._checks import check_fields
+from wan_async._protocol import create_task
+from wan_async.models import MODELS, input_from
+
+URL = "https://example.com/a.png"
+FULL: dict[str, dict[str, Any]] = {
+    "wan/2-2-animate-move": {"video_url": URL, "image_url": URL, "resolution": "580p"},
+    "wan/2-2-animate-replace": {"video_url": URL, "image_url": URL, "resolution": "720p"},
+    "wan/2-2-a14b-image-to-video-turbo": {
+        "image_url": URL,
+        "prompt": "a fox",
+        "resolution": "480p",
+        "aspect_ratio": "auto",
+        "enable_prompt_expansion": False,
+        "seed": 0,
+        "acceleration": "regular",
+    },
+    "wan/2-2-a14b-text-to-video-turbo": {"prompt": "a fox", "seed": 7, "aspect_ratio": "1:1"},
+    "wan/2-6-image-to-video": {"prompt": "ab", "image_urls": [URL], "duration": "10", "resolution": "1080p"},
+}
+EACH = [input_from(model, fields) for model, fields in FULL.items()]
+ALL: list[WanInput] = [
+    *EACH,
+    Wan22TextToVideoTurbo(prompt="a fox", extra={"nsfw_checker": True, "list": [1, {"a": None}]}),
+    CustomInput("wan/9", {"prompt": "a fox", "n": 2}, price=12.5, extra={"m": 1}),
+]
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+OBJECTS = st.dictionaries(st.text(), JSON, max_size=4)
+
+
+def wire(task_input: WanInput) -> Any:
+    body = create_task(task_input).body
+    assert body is not None
+    return json.loads(body)["input"]
+
+
+@given(OBJECTS)
+def test_extra_fields_are_sent_as_they_are(extra: dict[str, Any]) -> None:
+    extra = {f"_{name}": value for name, value in extra.items()}
+    assert wire(Wan22TextToVideoTurbo(prompt="a fox", seed=1, extra=extra)) == {"prompt": "a fox", "seed": 1, **extra}
+    assert wire(CustomInput("m", {"a": 1}, extra=extra)) == {"a": 1, **extra}
+
+
+def test_extra_goes_with_every_kind_of_field() -> None:
+    for task_input in EACH:
+        fields = FULL[task_input.model]
+        assert wire(input_from(task_input.model, {**fields, "multi_shots": True}, custom=True)) == {
+            **fields,
+            "multi_shots": True,
+        }
+
+
+def circle() -> list[object]:
+    turning: list[object] = []
+    turning.append(turning)
+    return turning
+
+
+def deep() -> list[object]:
+    nested: list[object] = []
+    for _ in range(100_000):
+        nested = [nested]
+    return nested
+
+
+class Word(str):
+    __slots__ = ()
+
+
+NO_JSON: list[Any] = [
+    float("nan"),
+    float("inf"),
+    b"bytes",
+    {1: "a"},
+    {None: 1},
+    {"\ud800": 1},
+    "\udfff",
+    {"a"},
+    object(),
+    msgspec.UNSET,
+    10**5000,
+    Path("a.png"),
+    Word("not encodable by msgspec"),
+    circle(),
+    deep(),
+]
+
+
+@pytest.mark.parametrize("value", NO_JSON, ids=lambda value: type(value).__name__)
+def test_what_json_cannot_hold_is_refused(value: Any) -> None:
+    for whole in ({"a": value}, {"a": [0, {"b": (value,)}]}):
+        with pytest.raises(InvalidInputError) as caught:
+            Wan22TextToVideoTurbo(prompt="a fox", extra=whole)
+        assert (caught.value.field, caught.value.given) == ("extra", whole)
+        with pytest.raises(InvalidInputError, match=r"^input: .* an object of JSON values$"):
+            CustomInput("m", whole)
+
+
+@pytest.mark.parametrize("value", [None, [], "a", 1, [("a", 1)], {1: 2}])
+def test_extra_and_input_are_objects(value: Any) -> None:
+    with pytest.raises(InvalidInputError, match="^extra: "):
+        Wan22TextToVideoTurbo(prompt="a fox", extra=value)
+    with pytest.raises(InvalidInputError, match="^input: "):
+        CustomInput("m", value)
+
+
+def test_extra_takes_no_known_name() -> None:
+    with pytest.raises(InvalidInputError, match="^extra: 'seed' is not allowed"):
+        Wan22TextToVideoTurbo(prompt="a fox", extra={"new": 1, "seed": 1})
+    with pytest.raises(InvalidInputError, match="^extra: 'prompt' is not allowed"):
+        CustomInput("m", {"prompt": "a"}, extra={"prompt": "b"})
+    assert wire(CustomInput("m", {"prompt": "a"}, extra={"price": 1, "model": "x"})) == {
+        "prompt": "a",
+        "price": 1,
+        "model": "x",
+    }
+
+
+def test_the_callers_objects_may_change_afterwards() -> None:
+    fields: dict[str, Any] = {"prompt": "a", "list": [1]}
+    urls = [URL]
+    custom, known = CustomInput("m", fields), Wan22TextToVideoTurbo(prompt="a", extra={"x": fields})
+    image = Wan26ImageToVideo(prompt="ab", image_urls=urls)
+    fields["prompt"] = float("nan")
+    fields["list"].append(2)
+    urls.append("nonsense")
+    assert wire(custom) == {"prompt": "a", "list": [1]}
+    assert wire(known) == {"prompt": "a", "x": {"prompt": "a", "list": [1]}}
+    assert wire(image) == {"prompt": "ab", "image_urls": [URL]}
+
+
+@pytest.mark.parametrize("model", ["", None, 5, b"m", "\ud800", msgspec.UNSET])
+def test_a_custom_model_is_a_name(model: Any) -> None:
+    with pytest.raises(InvalidInputError, match="^model: "):
+        CustomInput(model, {})
+
+
+@pytest.mark.parametrize("price", [-0.1, float("nan"), float("inf"), True, "5", None, 10**400])
+def test_a_custom_price_is_a_number(price: Any) -> None:
+    with pytest.raises(InvalidInputError, match="^price: .* a finite number ≥ 0$"):
+        CustomInput("m", {}, price=price)
+
+
+def test_a_custom_price_is_not_sent() -> None:
+    assert wire(CustomInput("m", {"a": 1}, price=5)) == {"a": 1}
+    assert CustomInput("m", {}, price=5).price == 5.0
+
+
+def test_durations_may_be_integers() -> None:
+    for duration in (5, 10, 15):
+        task_input = Wan26ImageToVideo(prompt="ab", image_urls=(URL,), duration=duration)
+        assert task_input.duration == str(duration)
+        assert wire(task_input)["duration"] == str(duration)
+    for bad in (True, 5.0, 0, 20, "05", [5]):
+        with pytest.raises(InvalidInputError, match="^duration: .* 5 or 10 or 15 or '10' or '15' or '5'$"):
+            Wan26ImageToVideo(prompt="ab", image_urls=(URL,), duration=bad)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def test_enums_are_kept_as_their_values() -> None:
+    class Size(enum.StrEnum):
+        HD = "720p"
+
+    class Text(str, enum.Enum):  # noqa: UP042
+        FOX = "a fox"
+
+    class Seeds(enum.IntEnum):
+        ONE = 1
+
+    task_input = Wan22TextToVideoTurbo(prompt=Text.FOX, resolution=Size.HD, seed=Seeds.ONE)  # pyright: ignore[reportArgumentType]
+    assert [type(value) for value in (task_input.prompt, task_input.resolution, task_input.seed)] == [str, str, int]
+    assert wire(task_input) == {"prompt": "a fox", "resolution": "720p", "seed": 1}
+
+
+def test_unset_is_no_value_of_a_required_field() -> None:
+    with pytest.raises(InvalidInputError, match="^prompt: UNSET is not allowed"):
+        Wan22TextToVideoTurbo(prompt=msgspec.UNSET)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("model", FULL)
+def test_input_from_makes_the_models_own_class(model: str) -> None:
+    made = input_from(model, FULL[model])
+    assert type(made) is MODELS[model]
+    assert wire(made) == FULL[model]
+    assert input_from(model, FULL[model], custom=True) == made
+
+
+@pytest.mark.parametrize("model", FULL)
+def test_input_from_names_what_is_wrong(model: str) -> None:
+    fields = FULL[model]
+    with pytest.raises(InvalidInputError, match=rf"^typo: 1 is not allowed; allowed: the fields of {model}: "):
+        input_from(model, {**fields, "typo": 1})
+    with pytest.raises(InvalidInputError, match=r"^extra: {} is not allowed; allowed: the fields of"):
+        input_from(model, {**fields, "extra": {}})
+    for name in MODELS[model].__struct_fields__:
+        if name in fields:
+            with pytest.raises(InvalidInputError, match=f"^{name}: None is not allowed"):
+                input_from(model, {**fields, name: None})
+    required = [field.name for field in msgspec.structs.fields(MODELS[model]) if field.required]
+    for name in required:
+        with pytest.raises(InvalidInputError, match=f"^{name}: None is not allowed; allowed: a value"):
+            input_from(model, {given: value for given, value in fields.items() if given != name}, custom=True)
+
+
+@pytest.mark.parametrize("model", ["wan/9", "", None, 5, [], {}])
+def test_an_unknown_model_is_refused(model: Any) -> None:
+    with pytest.raises(InvalidInputError, match="^model: .* 'wan/2-2-animate-move' or "):
+        input_from(model, {})
+
+
+def test_an_unknown_model_may_be_custom() -> None:
+    assert input_from("wan/9", {"a": 1}, custom=True) == CustomInput("wan/9", {"a": 1})
+    with pytest.raises(InvalidInputError, match="^model: "):
+        input_from([], {"a": 1}, custom=True)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+@given(OBJECTS, st.randoms())
+def test_content_does_not_depend_on_the_order(fields: dict[str, Any], random: Any) -> None:
+    names = list(fields)
+    random.shuffle(names)
+    shuffled = {name: fields[name] for name in names}
+    assert CustomInput("m", fields).content() == CustomInput("m", shuffled).content()
+    assert json.loads(CustomInput("m", fields).content()) == fields
+
+
+def test_content_is_that_of_the_fields() -> None:
+    for task_input in ALL:
+        assert json.loads(task_input.content()) == wire(task_input)
+        assert task_input.content() == CustomInput(task_input.model, wire(task_input)).content()
+    assert Wan22TextToVideoTurbo(seed=1, prompt="я").content() == '{"prompt":"я","seed":1}'.encode()
+
+
+@pytest.mark.parametrize("task_input", ALL, ids=lambda one: type(one).__name__)
+def test_inputs_can_be_copied_and_pickled(task_input: WanInput) -> None:
+    for twin in (
+        copy.copy(task_input),
+        copy.deepcopy(task_input),
+        *(pickle.loads(pickle.dumps(task_input, protocol)) for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1)),
+    ):
+        assert twin == task_input
+        assert type(twin) is type(task_input)
+        assert create_task(twin) == create_task(task_input)
+
+
+@pytest.mark.parametrize("task_input", ALL, ids=lambda one: type(one).__name__)
+def test_inputs_are_frozen(task_input: WanInput) -> None:
+    for name in task_input.__struct_fields__:
+        with pytest.raises(AttributeError):
+            setattr(task_input, name, "x")
+
+
+def test_inputs_are_hashable_and_compare_by_value() -> None:
+    assert len(set(EACH)) == len(EACH)
+    again = [input_from(model, fields) for model, fields in FULL.items()]
+    assert set(again) == set(EACH)
+
+
+@pytest.mark.parametrize("model", FULL)
+def test_json_decodes_into_a_struct(model: str) -> None:
+    made = msgspec.json.decode(json.dumps(FULL[model]), type=MODELS[model])
+    assert made == input_from(model, FULL[model])
+
+
+@pytest.mark.parametrize(
+    ("cls", "fields", "words"),
+    [
+        (Wan22TextToVideoTurbo, {}, "prompt"),
+        (Wan22TextToVideoTurbo, {"prompt": "x" * 5001}, r"\$\.prompt"),
+        (Wan22TextToVideoTurbo, {"prompt": "x", "seed": -1}, r"\$\.seed"),
+        (Wan22TextToVideoTurbo, {"prompt": "x", "seed": True}, r"\$\.seed"),
+        (Wan22TextToVideoTurbo, {"prompt": "x", "aspect_ratio": "auto"}, r"\$\.aspect_ratio"),
+        (Wan22ImageToVideoTurbo, {"prompt": "x", "image_url": "ftp://a/b"}, "image_url: 'ftp://a/b'"),
+        (Wan22AnimateMove, {"image_url": URL, "video_url": "a.mp4"}, "video_url: 'a.mp4'"),
+        (Wan26ImageToVideo, {"prompt": "ab", "image_urls": [URL, URL]}, r"\$\.image_urls"),
+        (Wan26ImageToVideo, {"prompt": "ab", "image_urls": ["no"]}, r"image_urls\[0\]: 'no'"),
+        (Wan26ImageToVideo, {"prompt": "a", "image_urls": [URL]}, r"\$\.prompt"),
+        (Wan22TextToVideoTurbo, {"prompt": "x", "extra": {"prompt": "y"}}, "extra: 'prompt'"),
+    ],
+)
+def test_json_decoding_names_the_field(cls: type[WanInput], fields: dict[str, Any], words: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match=words):
+        msgspec.json.decode(json.dumps(fields), type=cls)
+    with pytest.raises(msgspec.ValidationError, match=words):
+        msgspec.convert(fields, type=cls)
+
+
+@pytest.mark.parametrize("cls", [*MODELS.values(), CustomInput], ids=lambda cls: cls.__name__)
+def test_each_input_has_a_json_schema(cls: type[WanInput]) -> None:
+    schema = msgspec.json.schema(cls)["$defs"][cls.__name__]
+    assert [name for name in schema["properties"] if name != "extra"] == [
+        name for name in cls.__struct_fields__ if name != "extra"
+    ]
+    assert json.loads(json.dumps(schema)) == schema
+
+
+def test_a_field_of_a_type_without_a_check_is_told_at_once() -> None:
+    class Odd(WanInput, frozen=True, kw_only=True):
+        when: set[int]
+
+    with pytest.raises(TypeError, match="no check is known"):
+        Odd(when={1})
+
+
+def test_bounds_that_no_model_uses_yet() -> None:
+    class Free(msgspec.Struct):
+        text: str
+        number: int
+        items: list[str]
+
+    check_fields(Free("", 10**9, []))
+    for bad, allowed in (
+        (Free(1, 1, []), "text"),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        (Free("", 1.0, []), "an integer"),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        (Free("", 1, "abc"), "a list of items"),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    ):
+        with pytest.raises(InvalidInputError) as caught:
+            check_fields(bad)
+        assert caught.value.allowed == allowed

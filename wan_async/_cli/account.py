@@ -1,0 +1,36 @@
+"""Whose account a command works on: options that stand before the command or after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar, Unpack
+
+import click
+
+from .._client import ClientOptions, WanClient
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def account_options(command: Callable[P, T]) -> Callable[P, T]:
+    """Add `--api-key` and `--base-url`; `client` reads them."""
+    base_url = click.option(
+        "--base-url", metavar="URL", expose_value=False, callback=_keep, help="The API. [env: APIKLEY_BASE_URL]"
+    )
+    api_key = click.option(
+        "--api-key", metavar="KEY", expose_value=False, callback=_keep, help="The key. [env: APIKLEY_API_KEY]"
+    )
+    return api_key(base_url(command))
+
+
+def client(**options: Unpack[ClientOptions]) -> WanClient:
+    """A client for the command that is running; what is not given is read from the environment."""
+    given: ClientOptions = click.get_current_context().ensure_object(dict)
+    return WanClient(**{**given, **options})
+
+
+def _keep(context: click.Context, option: click.Parameter, value: str | None) -> None:
+    kept: dict[str, str] = context.ensure_object(dict)
+    if value is not None and option.name is not None:
+        kept[option.name] = value

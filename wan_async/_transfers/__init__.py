@@ -1,0 +1,6 @@
+"""Files in, clips out: uploads and downloads that go on where they broke off.
+
+Pure: `resume` (what to do with a media host's answer), `names` (of files). `http` is the adapter to aiohttp; `link`
+gets fresh links; `fetch` reads a clip over as many requests as it takes; `files` writes beside and renames. `downloads`
+puts these together.
+"""

@@ -1,0 +1,113 @@
+"""The adapter to aiohttp for transfers: one GET, redirects followed by our own rules, the body read piece by piece.
+
+The key is never sent: not to the first host and not to one that it redirects to. Redirects lead to https only, from
+loopback to loopback also to http.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from ..errors import TransportError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+MOST_REDIRECTS = 10
+
+CONNECT = 10.0
+"""Seconds to make a connection."""
+
+
+class Reply:
+    """An answer whose body is still to be read."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self.status = response.status
+        self.headers: Mapping[str, str] = response.headers
+
+    async def read(self) -> bytes:
+        """The next bytes of the body, b"" at its end.
+
+        Raises:
+            TransportError: the connection broke, stood still for too long, or ended before the told length.
+        """
+        with _translated():
+            return await self._response.content.readany()
+
+    def close(self) -> None:
+        """Hang up, unless all was read."""
+        self._response.close()
+
+
+async def get(session: aiohttp.ClientSession, url: str, headers: Mapping[str, str], stall: float) -> Reply:
+    """Get a link's answer, redirects followed.
+
+    Args:
+        session: one that carries no key.
+        url: the link.
+        headers: of the request.
+        stall: seconds that the host may say nothing.
+
+    Raises:
+        TransportError: no answer, or a redirect that is not followed.
+    """
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=min(CONNECT, stall), sock_read=stall)
+    with _translated():
+        link = URL(url, encoded=True)
+        for _ in range(MOST_REDIRECTS):
+            response = await session.get(
+                link, headers=headers, timeout=timeout, allow_redirects=False, raise_for_status=False
+            )
+            if response.status not in REDIRECTS or "Location" not in response.headers:
+                return Reply(response)
+            response.close()
+            link = _next(link, response.headers["Location"])
+    raise TransportError(f"more than {MOST_REDIRECTS} redirects")
+
+
+def _next(link: URL, location: str) -> URL:
+    there = link.join(URL(location))
+    if there.scheme == "https" or (there.scheme == "http" and _is_local(there.host) and _is_local(link.host)):
+        return there
+    raise TransportError(f"a redirect to {there.origin() if there.host else there} is not followed: it is not https")
+
+
+def _is_local(host: str | None) -> bool:
+    if host is None or host == "localhost" or host.endswith(".localhost"):
+        return host is not None
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@contextmanager
+def _translated() -> Generator[None]:
+    try:
+        yield
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+        raise TransportError(f"no connection: {error}", sent=False) from error
+    except TimeoutError as error:
+        raise TransportError("the host said nothing for too long") from error
+    except (aiohttp.ClientError, ConnectionError, ValueError) as error:
+        raise TransportError(f"the connection broke: {error or type(error).__name__}") from error
+
+
+class Get(msgspec.Struct, frozen=True):
+    """What opens a link: everything that a request needs besides the link itself."""
+
+    session: aiohttp.ClientSession
+    stall: float
+
+    async def __call__(self, url: str, headers: Mapping[str, str]) -> Reply:
+        return await get(self.session, url, headers, self.stall)
