@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import NamedTuple, Protocol, TypeVar
 
+from wan_async._limiter import Limiter
 from wan_async.emulator.virtual_time import VirtualTimeLoop
 
 Schedule = tuple[tuple[float, int], ...]
@@ -168,13 +169,40 @@ def _allowed(provider: Provider, start: float, end: float, told: int) -> float:
     return sum((after - at) / provider.per * min(told, provider.limit(at)) for at, after in spans)
 
 
-class Limited(Protocol):
+Call = Callable[[], Awaitable[Verdict]]
+
+
+class Way(Protocol):
     """A way of keeping to a limit: makes the call when it thinks fit, and again until it is accepted."""
 
-    async def __call__(self, call: Callable[[], Awaitable[Verdict]]) -> None: ...
+    async def __call__(self, call: Call) -> None: ...
 
 
-async def saturate(provider: Provider, way: Limited, seconds: float, *, callers: int = 64) -> None:
+class Limited:
+    """The way through a limiter."""
+
+    def __init__(self, limiter: Limiter) -> None:
+        self._limiter = limiter
+
+    async def __call__(self, call: Call) -> None:
+        while not await self._once(call):
+            pass
+
+    async def _once(self, call: Call) -> bool:
+        permit = await self._limiter.acquire()
+        try:
+            verdict = await call()
+        except asyncio.CancelledError:
+            self._limiter.accepted(permit)  # its fate is unknown
+            raise
+        if verdict.ok:
+            self._limiter.accepted(permit)
+        else:
+            self._limiter.rejected(permit, verdict.retry_after)
+        return verdict.ok
+
+
+async def saturate(provider: Provider, way: Way, seconds: float, *, callers: int = 64) -> None:
     """`callers` at work without a pause, for so many seconds."""
 
     async def caller() -> None:

@@ -139,6 +139,13 @@ async def reset_in_handshake(peer: Peer) -> None:
     peer.reset()
 
 
+async def answer_plainly(peer: Peer) -> None:
+    """What an HTTP server says to a TLS hello."""
+    await peer.read_some()
+    await peer.send(http(400, b""))
+    peer.close()
+
+
 async def close_after_reading(peer: Peer) -> None:
     await peer.read()
     peer.close()

@@ -93,6 +93,12 @@ class LoopSessions:
             self._transfers = self._session()
         return self._transfers
 
+    async def opened_transfers(self) -> aiohttp.ClientSession:
+        """The session for transfers, as good as opened by an API call."""
+        if self._at_shutdown is None:
+            await self._close_at_shutdown()
+        return self.transfers
+
     def _session(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=KEEP_ALIVE),

@@ -158,6 +158,10 @@ class Calls:
         """The account's credits."""
         return await self._read(requests.credit(), answers.read_credits)
 
+    async def fresh_link(self, url: str) -> str:
+        """A link that is good for 20 minutes, to the provider's file that `url` leads to."""
+        return await self._read(requests.download_url(url), answers.read_link)
+
     async def _read(self, request: Request, reader: Callable[[Answer], T]) -> T:
         """Send a free call until it is answered: 429 as long as it takes, other failures for `Retry.max_elapsed`."""
         backoff: Backoff | None = None

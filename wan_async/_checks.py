@@ -120,7 +120,7 @@ def _plain(value: object) -> object:
 def _text_check(node: inspect.StrType) -> Check:
     least, most = node.min_length or 0, node.max_length
     longest = sys.maxsize if most is None else most
-    allowed = "text" if most is None and not least else f"text of {_span(least, most)} characters"
+    allowed = _sized("text", least, most, "characters")
 
     def check(field: str, value: Any) -> str:
         text = value if type(value) is str else _plain(value)
@@ -153,7 +153,8 @@ def _url_check(text: Check) -> Check:
 def _integer_check(node: inspect.IntType) -> Check:
     low = -math.inf if node.ge is None else node.ge
     high = math.inf if node.le is None else node.le
-    allowed = f"an integer from {low} to {high}"
+    bounds = ("" if node.ge is None else f" from {node.ge}") + ("" if node.le is None else f" to {node.le}")
+    allowed = f"an integer{bounds}"
 
     def check(field: str, value: Any) -> int:
         number = value if type(value) is int else _plain(value)
@@ -192,7 +193,7 @@ def _choice_check(node: inspect.LiteralType) -> Check:
 def _list_check(node: inspect.ListType) -> Check:
     least, most, item = node.min_length or 0, node.max_length, _check(node.item_type)
     longest = sys.maxsize if most is None else most
-    allowed = f"a list of {_span(least, most)} items"
+    allowed = _sized("a list", least, most, "items")
 
     def check(field: str, value: Any) -> tuple[Any, ...]:
         if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
@@ -229,7 +230,8 @@ def _is_json(value: object) -> bool:
             return value is None or isinstance(value, (str, int))
 
 
-def _span(least: int, most: int | None) -> str:
+def _sized(kind: str, least: int, most: int | None, unit: str) -> str:
     if most is None:
-        return f"at least {least}"
-    return f"exactly {most}" if least == most else f"{least} to {most}" if least else f"at most {most}"
+        return f"{kind} of at least {least} {unit}" if least else kind
+    span = f"exactly {most}" if least == most else f"{least} to {most}" if least else f"at most {most}"
+    return f"{kind} of {span} {unit}"

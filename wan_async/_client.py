@@ -6,6 +6,7 @@ import asyncio
 import os
 import weakref
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import msgspec
@@ -18,6 +19,7 @@ from ._policy.settings import Polling, RateLimit, Retry, Timeout
 from ._poller import Poller
 from ._protocol import TaskRecord
 from ._task import WanTask, kind_of
+from ._transfers import Transfers
 from ._transport import SessionPool, Transport
 from ._windows import Windows
 from .errors import InvalidInputError, WanError
@@ -102,6 +104,7 @@ class WanClient:
             timeout=settings.timeout,
             notify=None if settings.on_event is None else guarded(settings.on_event),
         )
+        self._transfers = Transfers(settings.pool, self._calls, settings.retry, settings.timeout)
         self._pollers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Poller] = weakref.WeakKeyDictionary()
 
     def __repr__(self) -> str:
@@ -185,6 +188,7 @@ class WanClient:
         journal: str | os.PathLike[str] | None = None,
         replay: bool = True,
         resubmit_unknown: bool = False,
+        download_to: str | os.PathLike[str] | None = None,
         max_credits: float | None = None,
     ) -> Batch:
         """Make many clips: `async with wan.batch(inputs) as results: async for outcome in results: …`.
@@ -196,18 +200,42 @@ class WanClient:
                 with it submits nothing twice and loses nothing. Made when it is missing.
             replay: give the finished outcomes of earlier runs again, first, marked `replayed`.
             resubmit_unknown: send again what earlier runs left with an unknown fate; that may pay twice.
+            download_to: a folder for the clips, made when missing; each is fetched before its outcome is handed over,
+                under a name made of its key. With a journal, what an earlier run did not fetch is fetched first.
             max_credits: submit nothing that could bring the credits spent and at stake above this, list prices
                 standing in until the service tells what was consumed; earlier runs on the journal count.
 
         Raises:
             ConfigurationError: an argument cannot be used.
         """
-        steps = Steps(submit=self._submit_item, watch=self._watch_item)
+        download = None if download_to is None else self._transfers.collect(download_to)
+        steps = Steps(submit=self._submit_item, watch=self._watch_item, download=download)
         if journal is None:
             ledger = NoJournal()
         else:
-            ledger = Journalled(journal, replay=replay, resubmit_unknown=resubmit_unknown)
+            fetch = download_to is not None
+            ledger = Journalled(journal, replay=replay, resubmit_unknown=resubmit_unknown, fetch=fetch)
         return Batch(steps, inputs, ledger, max_in_flight=max_in_flight, max_credits=max_credits)
+
+    # files
+
+    async def download(self, record_or_url: TaskRecord | str, to: str | os.PathLike[str]) -> Path:
+        """Download a finished task's clip, going on where a connection broke off; gives the file's path.
+
+        A file that is there already is whole and returned without a request. The key is not sent.
+
+        Args:
+            record_or_url: the task's record, or a link; an expired link of the provider's gets a fresh one.
+            to: a folder that exists or a path that ends in a slash, where the file's name is made of the task's id;
+                else the file itself. Folders are made when missing.
+
+        Raises:
+            NotFoundError: the link is refused, and the provider gives no other.
+            TransportError: no new byte came for `Retry.max_elapsed` seconds.
+            OSError: the file cannot be written; nothing half-written is left.
+        """
+        self._poller()
+        return await self._transfers.downloads.to(record_or_url, to)
 
     # account
 

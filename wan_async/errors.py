@@ -274,4 +274,6 @@ class BudgetExceededError(WanError):
         self.committed = committed
 
     def __str__(self) -> str:
-        return f"the next submission could exceed max_credits={self.max_credits:.10g} (committed: {self.committed:.10g})"
+        return (
+            f"the next submission could exceed max_credits={self.max_credits:.10g} (committed: {self.committed:.10g})"
+        )

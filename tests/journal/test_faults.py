@@ -46,7 +46,7 @@ async def broken_by_next_write(journal: OpenJournal, path: Path, culprit: str) -
         assert isinstance(result, JournalError)
     assert journal.broken is not None
     with pytest.raises(JournalError, match=why):
-        await journal.withdraw("k")
+        journal.withdraw("k").send(None)  # at once, without a turn of the loop
     with pytest.raises(JournalError, match=why):
         await journal.look(0, "k", MODEL, FOX)
 

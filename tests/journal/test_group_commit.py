@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import anyio
@@ -36,6 +38,32 @@ async def test_two_hundred_at_once_are_one_commit_each_step(path: Path) -> None:
     async with opened(path) as journal:
         await asyncio.gather(*[write(journal, number) for number in range(200)])
         assert journal.commits == 3
+
+
+async def test_what_is_asked_in_one_pass_of_the_loop_is_one_commit_however_long_it_takes(path: Path) -> None:
+    async def block() -> None:
+        time.sleep(0.02)  # the thread could run meanwhile
+
+    async with opened(path) as journal:
+        ask = [journal.intend(i, f"k{i}", MODEL, FOX, price=1.0) for i in range(4)]
+        await asyncio.gather(*ask[:2], block(), *ask[2:])
+        assert journal.commits == 1
+
+
+async def test_what_returned_is_committed(path: Path) -> None:
+    async with opened(path) as journal:
+        with closing(sqlite3.connect(path)) as other:
+            for number in range(300):
+                await journal.intend(number, f"k{number}", MODEL, FOX, price=1.0)
+                assert other.execute("SELECT max(id) FROM item").fetchone() == (number + 1,)
+
+
+async def test_a_commit_waits_for_the_disk(path: Path) -> None:
+    async with opened(path) as journal:
+        pragma = journal._writer.ask(  # pyright: ignore[reportPrivateUsage]
+            lambda database: database.execute("PRAGMA synchronous").fetchone()
+        )
+        assert await pragma == (2,), "2 is FULL"
 
 
 async def test_what_queues_up_while_a_commit_runs_goes_into_the_next(path: Path) -> None:
@@ -95,11 +123,10 @@ async def test_what_a_cancelled_caller_asked_is_done(path: Path) -> None:
 
 async def test_closing_waits_for_what_was_asked(path: Path) -> None:
     journal = await OpenJournal.open(path)
-    asked = [asyncio.create_task(journal.intend(i, f"k{i}", MODEL, FOX, price=1.0)) for i in range(50)]
-    await asyncio.sleep(0)
-    await asyncio.gather(journal.aclose(), journal.aclose())
+    asked = [journal.intend(i, f"k{i}", MODEL, FOX, price=1.0) for i in range(50)]
+    written = await asyncio.wait_for(asyncio.gather(*asked, journal.aclose(), journal.aclose()), 10)
     await journal.aclose()
-    assert await asyncio.gather(*asked) == [True] * 50
+    assert written == [True] * 50 + [None, None]
     with pytest.raises(JournalError, match="is closed"):
         await journal.withdraw("k0")
     with Journal.open_readonly(path) as reader:

@@ -340,7 +340,7 @@ def test_bounds_that_no_model_uses_yet() -> None:
     for bad, allowed in (
         (Free(1, 1, []), "text"),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         (Free("", 1.0, []), "an integer"),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-        (Free("", 1, "abc"), "a list of items"),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        (Free("", 1, "abc"), "a list"),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     ):
         with pytest.raises(InvalidInputError) as caught:
             check_fields(bad)

@@ -7,8 +7,8 @@ from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from wan_async._poller import Poller
 from wan_async._policy.settings import Polling
+from wan_async._poller import Poller
 from wan_async._protocol import TaskRecord, TaskState
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class Paced(Permits):
     def __init__(self, every: float) -> None:
         super().__init__()
         self._every = every
-        self._next = 0.0
+        self._next = -every
 
     async def acquire(self) -> float:
         now = asyncio.get_running_loop().time()

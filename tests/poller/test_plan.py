@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 from datetime import UTC, datetime, timedelta
@@ -144,7 +145,7 @@ def test_both_humps_of_two_are_found_early() -> None:
     for middle, spread in ((10, 1), (100, 5)):
         looks, late = looks_and_lateness(known, [draw.gauss(middle, spread) for _ in range(200)], learn=False)
         assert looks <= 10
-        assert late <= 0.06
+        assert late <= 0.07
 
 
 @given(st.floats(0, 1e5), st.integers(0, RANKS - 1))
@@ -160,7 +161,7 @@ def test_with_nothing_learnt_looks_follow_the_page(seen: float, rank: int) -> No
 
 def test_scouts_do_not_look_all_at_the_same_moment() -> None:
     firsts = sorted(page(0.0, rank) for rank in range(16))
-    assert max(later - earlier for earlier, later in zip(firsts, firsts[1:], strict=False)) < 0.15
+    assert max(later - earlier for earlier, later in itertools.pairwise(firsts)) < 0.15
 
 
 def test_a_kind_learns_for_its_own_tasks_only() -> None:

@@ -1,21 +1,7 @@
-"""Certificates that nobody trusts."""
+"""The certificates' fixtures."""
 
 from __future__ import annotations
 
-import ssl
+from ..certificates import authority, untrusted
 
-import pytest
-import trustme
-
-
-@pytest.fixture(scope="session")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture(scope="session")
-def untrusted(authority: trustme.CA) -> ssl.SSLContext:
-    """A server's TLS with a certificate for 127.0.0.1, of an authority that no client knows."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    return context
+__all__ = ["authority", "untrusted"]

@@ -6,13 +6,14 @@ import asyncio
 import socket
 import ssl
 import traceback
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import aiohttp
 import pytest
 import trustme
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.http_exceptions import BadHttpMessage
 
 from wan_async import ConfigurationError, SessionPool, TransportError
 from wan_async._protocol import Answer, Request, requests
@@ -21,6 +22,7 @@ from ..servers import (
     CREATED,
     Script,
     answer,
+    answer_plainly,
     chunked,
     close_after_reading,
     cut,
@@ -36,6 +38,7 @@ from ..servers import (
 
 KEY = "key-that-nobody-may-see"
 WHOLE = http(200, b'{"code": 200}')
+IN_CHUNKS = http(200, b"", {"Content-Length": "", "Transfer-Encoding": "chunked"})
 MEBIBYTE = 1 << 20
 REQUEST = Request("POST", requests.CREATE_TASK, b"{}")
 
@@ -58,7 +61,7 @@ async def exchange(url: str, pool: SessionPool | None = None, timeout: float = 5
 
 
 @contextmanager
-def fails(*, sent: bool, words: str) -> Iterator[None]:
+def fails(*, sent: bool, words: str) -> Generator[None]:
     with pytest.raises(TransportError, match=words) as caught:
         yield
     assert type(caught.value) is TransportError
@@ -75,12 +78,12 @@ SENT_ROWS: dict[str, tuple[Script, str]] = {
     "cut in the status line": (cut(WHOLE, 8), "the connection broke"),
     "cut in the headers": (cut(WHOLE, 40), "the connection broke"),
     "cut in the body": (cut(WHOLE, len(WHOLE) - 3), "the connection broke"),
-    "cut in a chunk": (raw(http(200, b"9\r\n{", {"Content-Length": "", "Transfer-Encoding": "chunked"}), then=lambda p: p.close()), "broke"),
+    "cut in a chunk": (raw(IN_CHUNKS + b"9\r\n{", then=lambda peer: peer.close()), "broke"),
     "reset in the body": (raw(WHOLE[:-3], then=lambda peer: peer.reset()), "the connection broke"),
-    "a length longer than the body": (raw(http(200, b"{}", {"Content-Length": "90"}), then=lambda p: p.close()), "broke"),
+    "a length longer than the body": (cut(http(200, b"{}", {"Content-Length": "90"}), 999), "the connection broke"),
     "no HTTP": (raw(b"SSH-2.0-OpenSSH_9.6\r\n", then=lambda peer: peer.close()), "the connection broke"),
     "two lengths": (raw(http(200, b"{}", {"content-length": "7"})), "the connection broke"),
-    "a broken chunk length": (raw(http(200, b"zz\r\n", {"Content-Length": "", "Transfer-Encoding": "chunked"})), "broke"),
+    "a broken chunk length": (raw(IN_CHUNKS + b"zz\r\n"), "broke"),
     "a body that is not gzip": (answer(body=b"plain", headers={"Content-Encoding": "gzip"}), "the connection broke"),
     "no answer in time": (never, "no answer within 0.2 s"),
     "half an answer, then nothing": (raw(WHOLE[:-3]), "no answer within 0.2 s"),
@@ -143,7 +146,7 @@ async def test_an_unknown_name_is_unsent() -> None:
             await exchange("http://api.invalid", SessionPool(session))
 
 
-@pytest.mark.parametrize("script", [answer(), reset_in_handshake], ids=["plain HTTP", "reset in the handshake"])
+@pytest.mark.parametrize("script", [answer_plainly, reset_in_handshake], ids=["plain HTTP", "reset in the handshake"])
 async def test_a_tls_handshake_that_fails_is_unsent(script: Script) -> None:
     async with scripted(script) as server:
         with fails(sent=False, words="no connection"):
@@ -169,7 +172,7 @@ async def test_certificates_are_verified(untrusted: ssl.SSLContext) -> None:
 
 async def test_a_callers_own_trust_holds(authority: trustme.CA, untrusted: ssl.SSLContext) -> None:
     trusting = ssl.create_default_context()
-    authority.configure_trust(trusting)
+    trusting.load_verify_locations(cadata=authority.cert_pem.bytes().decode())
     async with (
         scripted(tls=untrusted) as server,
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trusting)) as session,
@@ -215,14 +218,24 @@ async def test_a_url_that_cannot_be_asked_is_unsent() -> None:
 # a caller's own session
 
 
-async def test_a_fault_that_nobody_foresaw_counts_as_sent() -> None:
+UNFORESEEN = [
+    RuntimeError("<TCPTransport closed=True>"),
+    ValueError("odd"),
+    EOFError(),
+    OSError("odd"),
+    BadHttpMessage(""),
+]
+
+
+@pytest.mark.parametrize("fault", UNFORESEEN, ids=lambda fault: type(fault).__name__)
+async def test_a_fault_that_nobody_foresaw_counts_as_sent(fault: Exception) -> None:
     async def broken(*_: object) -> None:
-        raise RuntimeError("unable to perform operation on <TCPTransport closed=True>")
+        raise fault
 
     trace = aiohttp.TraceConfig()
-    trace.on_request_chunk_sent.append(broken)
+    trace.on_request_headers_sent.append(broken)
     async with scripted() as server, aiohttp.ClientSession(trace_configs=[trace]) as session:
-        with fails(sent=True, words="the connection broke: unable to perform"):
+        with fails(sent=True, words="the connection broke: "):
             await exchange(server.url, SessionPool(session))
 
 

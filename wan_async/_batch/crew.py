@@ -3,8 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import enum
 from collections.abc import Callable, Coroutine
 from typing import Any
+
+
+class Stake(enum.IntEnum):
+    """What is lost if a task of the crew is cancelled."""
+
+    NOTHING = 0
+    """It waits for a slot or for the caller's next item."""
+    ITEM = 1
+    """It has an item that is not sent yet: the item is not sent."""
+    CLIP = 2
+    """It fetches a clip: the next run fetches it."""
+    MONEY = 3
+    """Its request may be in the air, or it writes down what came of it."""
 
 
 class Crew:
@@ -16,49 +30,37 @@ class Crew:
 
     def __init__(self, ended: Callable[[BaseException | None], None]) -> None:
         self._ended = ended
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._idle: set[asyncio.Task[None]] = set()
+        self._stakes: dict[asyncio.Task[None], Stake] = {}
 
     def __len__(self) -> int:
-        return len(self._tasks)
+        return len(self._stakes)
 
-    def start(self, step: Coroutine[Any, Any, None], *, idle: bool = False) -> None:
-        """Run `step`; `idle` tasks have nothing at stake and are cancelled by `dismiss`."""
+    def start(self, step: Coroutine[Any, Any, None], stake: Stake) -> None:
+        """Run `step` as a task with something at stake."""
         task = asyncio.get_running_loop().create_task(step)
-        self._tasks.add(task)
-        if idle:
-            self._idle.add(task)
+        self._stakes[task] = stake
         task.add_done_callback(self._done)
 
-    def busy(self) -> None:
-        """The running task has something at stake from here on: a dismissal lets it finish."""
-        self._idle.discard(_me())
+    def at_stake(self, stake: Stake) -> None:
+        """The running task has this at stake from here on."""
+        task = asyncio.current_task()
+        if task in self._stakes:
+            self._stakes[task] = stake
 
-    def idle(self) -> None:
-        """The running task may be cancelled by a dismissal again."""
-        self._idle.add(_me())
-
-    def dismiss(self, *, everybody: bool = False) -> None:
-        """Cancel the idle tasks, or all of them."""
-        for task in self._tasks if everybody else self._idle:
-            task.cancel()
+    def dismiss(self, most: Stake) -> None:
+        """Cancel the tasks that have no more than `most` at stake."""
+        for task, stake in self._stakes.items():
+            if stake <= most:
+                task.cancel()
 
     async def join(self) -> None:
         """Wait until every task has ended; a second cancellation meanwhile cancels them all."""
         try:
-            while self._tasks:
-                await asyncio.wait(self._tasks)
+            while self._stakes:
+                await asyncio.wait(self._stakes)
         finally:
-            self.dismiss(everybody=True)
+            self.dismiss(Stake.MONEY)
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        self._idle.discard(task)
+        del self._stakes[task]
         self._ended(None if task.cancelled() else task.exception())
-
-
-def _me() -> asyncio.Task[None]:
-    task = asyncio.current_task()
-    if task is None:
-        raise RuntimeError("called outside a task")
-    return task

@@ -18,17 +18,16 @@ from ..errors import (
     InvalidInputError,
     JournalError,
     KeyQuotaError,
-    MaintenanceError,
     RateLimitError,
     SubmissionUnknownError,
-    TransportError,
     WanError,
 )
 from ..models import WanInput
 from .budget import Budget
-from .crew import Crew
+from .collect import Collector
+from .crew import Crew, Stake
 from .feed import Feed
-from .ledger import Item, Ledger, item_of, outcome_of
+from .ledger import Download, Item, Ledger, item_of, never_reached, outcome_of
 from .outbox import Outbox
 from .outcome import Outcome
 
@@ -53,10 +52,12 @@ class Steps(msgspec.Struct, frozen=True):
     Attributes:
         submit: (input, intent) → task id; calls the intent's `begin` before the POST, `again` before a repeat.
         watch: (task id, input, age in seconds, done) → watch; calls `done` once, with the final record or an error.
+        download: (key, record) → where the clip is; None leaves the clips where they are.
     """
 
     submit: Callable[[WanInput, Submission], Awaitable[str]]
     watch: Callable[[str, WanInput, float, Callable[[TaskRecord | WanError], None]], Watch]
+    download: Download | None = None
 
 
 class _NotSent(Exception):
@@ -94,9 +95,10 @@ class Flow:
         self._turn = asyncio.Lock()
         self._watches: dict[str, Watch] = {}
         self._crew = Crew(self._task_ended)
-        self._stopping = False
+        self._feeding = self._sending = True
         self.budget: Budget | None = None
         self.outbox = Outbox(self._slots.release)
+        self._collector = Collector(steps.download, ledger, self._crew, self.outbox, self.stop)
 
     @property
     def running(self) -> int:
@@ -111,22 +113,27 @@ class Flow:
                 if holds_slot:
                     await self._slots.acquire()
                 self._wait(task.item, task.task_id, task.age, holds_slot=holds_slot)
+        self._collector.start()
         for _ in range(min(SUBMITTERS, self._max_in_flight)):
-            self._crew.start(self._work(), idle=True)
+            self._crew.start(self._work(), Stake.NOTHING)
 
     def stop(self, error: BaseException | None = None) -> None:
-        """Pull and send nothing more. What runs is still collected; then `error` is raised to the caller."""
-        self._stopping = True
+        """Pull nothing more, and send nothing but what the budget was committed to when it is used up.
+
+        What runs is still collected; then `error` is raised to the caller.
+        """
+        self._feeding = False
+        if not isinstance(error, BudgetExceededError):
+            self._sending = False
         if error is not None:
             self.outbox.fail(error)
-        self._crew.dismiss()
+        self._crew.dismiss(Stake.NOTHING if self._sending else Stake.ITEM)
         self.outbox.wake()
 
     async def leave(self) -> None:
         """Stop; let answers under way reach the journal; forget the rest."""
         self.stop()
-        if not self._ledger.durable:
-            self._crew.dismiss(everybody=True)
+        self._crew.dismiss(Stake.CLIP if self._ledger.durable else Stake.MONEY)
         try:
             await self._crew.join()
         finally:
@@ -138,8 +145,8 @@ class Flow:
 
     async def _work(self) -> None:
         """One worker: take a slot, pull one item, send it."""
-        while not self._stopping:
-            self._crew.idle()
+        while self._feeding:
+            self._crew.at_stake(Stake.NOTHING)
             await self._slots.acquire()
             kept = False
             try:
@@ -180,6 +187,7 @@ class Flow:
 
     async def _send(self, item: Item) -> bool:
         """Submit one item; True if its slot stays taken until an outcome is handed over."""
+        self._crew.at_stake(Stake.ITEM)
         try:
             self._commit(item)
             task_id = await self._steps.submit(item.input, Submission(self, item))
@@ -203,10 +211,10 @@ class Flow:
 
     async def begin(self, item: Item) -> None:
         """The intent of `item` is written; from here on its worker is not cancelled by a stop."""
-        self._crew.busy()
-        if self._stopping or not await self._ledger.begin(item):
+        self._crew.at_stake(Stake.MONEY)
+        if not self._sending or not await self._ledger.begin(item):
             raise _NotSent
-        if self._stopping:
+        if not self._sending:
             await self._ledger.withdraw(item)
             raise _NotSent
 
@@ -215,9 +223,9 @@ class Flow:
         if isinstance(error, RateLimitError):
             self.outbox.tally.throttled += 1
         await self._ledger.withdraw(item)
-        if self._stopping:
+        if not self._sending:
             raise _NotSent
-        self._crew.idle()
+        self._crew.at_stake(Stake.ITEM)
 
     async def _take_back(self, item: Item, error: WanError) -> None:
         """`item` was refused like all that would follow it: the next run sends it."""
@@ -261,20 +269,21 @@ class Flow:
         self._collect(item, outcome, holds_slot=holds_slot)
 
     def _collect(self, item: Item, outcome: Outcome, *, holds_slot: bool) -> None:
-        if self._ledger.durable:
-            self._crew.start(self._write(item, outcome, holds_slot=holds_slot))
+        if self._ledger.durable or self._steps.download is not None:
+            self._crew.start(self._write(item, outcome, holds_slot=holds_slot), Stake.MONEY)
         else:
             self.outbox.put(outcome, holds_slot=holds_slot)
 
     async def _write(self, item: Item, outcome: Outcome, *, holds_slot: bool) -> None:
-        """Write an outcome down, then hand it over; a journal that fails does not keep it from the caller."""
+        """Write an outcome down, fetch its clip, then hand it over, even if the journal fails."""
         try:
             if isinstance(outcome.error, InvalidInputError):
                 pass  # it was never begun
-            elif _never_reached(outcome):
+            elif never_reached(outcome):
                 await self._ledger.withdraw(item)  # the next run sends it
             elif outcome.task_id is None or outcome.record is not None:  # else the task still runs
                 await self._ledger.finished(outcome, item)
+                outcome = await self._collector.fetched(outcome)
         finally:
             self.outbox.put(outcome, holds_slot=holds_slot)
 
@@ -290,10 +299,3 @@ class Flow:
 
 
 _NOTHING_LEFT: Any = object()
-
-
-def _never_reached(outcome: Outcome) -> bool:
-    """True if the service could not be reached for the item, or was in maintenance: nothing was created."""
-    if isinstance(outcome.error, SubmissionUnknownError) or outcome.task_id is not None:
-        return False
-    return isinstance(outcome.error, (TransportError, MaintenanceError))

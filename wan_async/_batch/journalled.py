@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from ..models import CustomInput, WanInput, input_from
 from .ledger import Item, Resumed, item_of
 from .outcome import Outcome
 
+_STORE = re.compile("[a-z][a-z0-9]+://")
 _fields: Callable[[bytes], dict[str, Any]] = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -26,16 +28,18 @@ class Journalled:
         path: the journal.
         replay: give the finished outcomes of earlier runs again.
         resubmit_unknown: send again what earlier runs left with an unknown fate.
+        fetch: the batch fetches clips: what earlier runs did not fetch is `unfetched`, not replayed.
     """
 
     durable = True
 
-    def __init__(self, path: str | os.PathLike[str], *, replay: bool, resubmit_unknown: bool) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, replay: bool, resubmit_unknown: bool, fetch: bool) -> None:
         self._path = path
         self._resubmit_unknown = resubmit_unknown
+        self._fetch = fetch
         self._replayed = (State.DONE, State.FAILED, State.UNKNOWN) if replay else (State.UNKNOWN,)
         self._opened: OpenJournal | None = None
-        self._cursor = {"replays": 0, "resumed": 0, "queued": 0}
+        self._cursor = {"replays": 0, "resumed": 0, "queued": 0, "unfetched": 0}
 
     @property
     def _journal(self) -> OpenJournal:
@@ -80,11 +84,31 @@ class Journalled:
         )
 
     async def replays(self) -> list[Outcome]:
-        page = await self._page("replays", *self._replayed, earlier=True)
-        for entry in page:
-            if not entry.reported:
-                await self._journal.reported(entry.key)
-        return [_outcome(entry) for entry in page]
+        return await self._told("replays", *self._replayed)
+
+    async def unfetched(self) -> list[Outcome]:
+        outcomes = await self._told("unfetched", State.DONE)
+        return sorted(outcomes, key=_ended_at)
+
+    async def fetched(self, outcome: Outcome) -> None:
+        if outcome.path is not None:
+            await self._journal.saved(outcome.key, os.fspath(outcome.path))
+        else:
+            await self._journal.finished(outcome.key, record=outcome.record, error=outcome.error)
+
+    async def _told(self, purpose: str, *states: State) -> list[Outcome]:
+        """The next page with any outcome for that purpose, marked as told."""
+        while page := await self._page(purpose, *states, earlier=True):
+            wanted = [entry for entry in page if self._is_unfetched(entry) is (purpose == "unfetched")]
+            for entry in wanted:
+                if not entry.reported:
+                    await self._journal.reported(entry.key)
+            if wanted:
+                return [_outcome(entry) for entry in wanted]
+        return []
+
+    def _is_unfetched(self, entry: Entry) -> bool:
+        return self._fetch and entry.state is State.DONE and entry.path is None and entry.record is not None
 
     async def resumed(self) -> list[Resumed]:
         now = time.time()
@@ -128,6 +152,17 @@ def _outcome(entry: Entry) -> Outcome:
         task_id=entry.task_id,
         record=entry.record,
         error=entry.error,
-        path=None if entry.path is None else Path(entry.path),
+        path=None if entry.path is None else _path(entry.path),
         replayed=entry.reported,
     )
+
+
+def _path(path: str) -> Path | str:
+    """A file's path; the URL of an object in a store is text."""
+    return path if _STORE.match(path) else Path(path)
+
+
+def _ended_at(outcome: Outcome) -> float:
+    """Unix seconds: links expire a day after that."""
+    ended = None if outcome.record is None else outcome.record.completed_at
+    return 0.0 if ended is None else ended.timestamp()

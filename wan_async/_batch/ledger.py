@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from hashlib import blake2b
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, TypeAlias
 
 import msgspec
 from msgspec import UNSET
 
 from .._protocol import TaskRecord
-from ..errors import TaskFailedError, WanError
+from ..errors import MaintenanceError, SubmissionUnknownError, TaskFailedError, TransportError, WanError
 from ..models import CustomInput, WanInput
 from ..prices import list_price
 from .outcome import Outcome
+
+Download: TypeAlias = Callable[[str, TaskRecord], Awaitable[Path | str]]
+"""(key, record) → where the clip is: a file, or the URL of an object."""
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -71,6 +76,14 @@ class Ledger(Protocol):
         """Write an outcome, before it is yielded."""
         ...
 
+    async def fetched(self, outcome: Outcome) -> None:
+        """Write where a finished outcome's clip is, or why it could not be fetched."""
+        ...
+
+    async def unfetched(self) -> list[Outcome]:
+        """The next outcomes of earlier runs whose clip is to be fetched, the oldest first; an empty list at the end."""
+        ...
+
     async def replays(self) -> list[Outcome]:
         """The next outcomes of earlier runs; an empty list at the end."""
         ...
@@ -114,6 +127,12 @@ class NoJournal:
     async def finished(self, outcome: Outcome, item: Item) -> None:
         pass
 
+    async def fetched(self, outcome: Outcome) -> None:
+        pass
+
+    async def unfetched(self) -> list[Outcome]:
+        return []
+
     async def replays(self) -> list[Outcome]:
         return []
 
@@ -149,3 +168,10 @@ def _price(task_input: WanInput) -> float | None:
     if task_input.price is not UNSET:
         return task_input.price
     return list_price(task_input.model, task_input.input)
+
+
+def never_reached(outcome: Outcome) -> bool:
+    """True if the service could not be reached for the item, or was in maintenance: nothing was created."""
+    if isinstance(outcome.error, SubmissionUnknownError) or outcome.task_id is not None:
+        return False
+    return isinstance(outcome.error, (TransportError, MaintenanceError))

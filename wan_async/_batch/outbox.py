@@ -36,7 +36,7 @@ class Outbox:
 
     def __init__(self, release: Callable[[], None]) -> None:
         self._release = release
-        self._ready: deque[tuple[Outcome, bool]] = deque()
+        self._ready: deque[tuple[Outcome, Callable[[], None] | None]] = deque()
         self._news: asyncio.Future[None] | None = None
         self._error: BaseException | None = None
         self.tally = Tally()
@@ -44,7 +44,12 @@ class Outbox:
     def put(self, outcome: Outcome, *, holds_slot: bool) -> None:
         """Add an outcome, and whether its item holds a slot."""
         self.tally.count(outcome)
-        self._ready.append((outcome, holds_slot))
+        self._ready.append((outcome, self._release if holds_slot else None))
+        self.wake()
+
+    def put_earlier(self, outcome: Outcome, release: Callable[[], None]) -> None:
+        """Add an outcome of an earlier run; `release` is called when it is handed over."""
+        self._ready.append((outcome, release))
         self.wake()
 
     def fail(self, error: BaseException) -> None:
@@ -65,7 +70,7 @@ class Outbox:
                 raise error or StopAsyncIteration
             self._news = asyncio.get_running_loop().create_future()
             await self._news
-        outcome, holds_slot = self._ready.popleft()
-        if holds_slot:
-            self._release()
+        outcome, release = self._ready.popleft()
+        if release is not None:
+            release()
         return outcome

@@ -21,7 +21,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         task_id: the task's id, None if none was created or none is known.
         record: the task's last record, None if there is none.
         error: why there is no clip, or why the clip could not be fetched; else None.
-        path: where the clip was written, None if it was not.
+        path: where the clip is, None if it was not fetched: a file, or as text the URL of an object in a store.
         replayed: True if this outcome was delivered by an earlier run on the same journal.
     """
 
@@ -31,7 +31,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     task_id: str | None = None
     record: TaskRecord | None = None
     error: WanError | None = None
-    path: Path | None = None
+    path: Path | str | None = None
     replayed: bool = False
 
     @property

@@ -2,7 +2,7 @@
 
 A rejection is information: at that moment the provider's window was full. Whether it is a wobble (a stranger's call, a
 jitter) or a lower limit shows only in their number, so rejections have a budget, 1.4 % of what is accepted: one that it
-pays for changes nothing, one that it does not lowers the cap. What is left of the budget buys probes: when the window
+pays for changes nothing, one that it does not lowers the cap: by one, or to what was there, at most by half. What is left of the budget buys probes: when the window
 is full, one call more is let out (1/50 of the cap, where that is more); refused, the cap stays; a round in which the
 higher cap was used up and stood raises it, and the next step follows at once, twice as large from the third on.
 
@@ -85,7 +85,7 @@ class LearntCap:
         if permit <= self._probed:  # sent along with a probe that has ended since
             return False
         if not paid:
-            self.value = self.known = max(1, min(self.known - 1, count))
+            self.value = self.known = max(1, min(self.known - 1, max(count, self.known // 2)))
         return True
 
     def _may_probe(self, now: float, per: float) -> bool:

@@ -102,7 +102,7 @@ def ended_by_envelope(task_id: str, code: int, message: str, data: Any) -> TaskR
         record,
         state=TaskState.FAIL,
         fail_code=record.fail_code or str(code),
-        fail_message=record.fail_message or message,
+        fail_message=record.fail_message or message or None,
     )
 
 

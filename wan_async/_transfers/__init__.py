@@ -2,5 +2,9 @@
 
 Pure: `resume` (what to do with a media host's answer), `names` (of files). `http` is the adapter to aiohttp; `link`
 gets fresh links; `fetch` reads a clip over as many requests as it takes; `files` writes beside and renames. `downloads`
-puts these together.
+puts these together, and `transfers` is what a client holds.
 """
+
+from .transfers import Collect, Transfers
+
+__all__ = ["Collect", "Transfers"]

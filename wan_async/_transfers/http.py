@@ -66,7 +66,12 @@ async def get(session: aiohttp.ClientSession, url: str, headers: Mapping[str, st
         link = URL(url, encoded=True)
         for _ in range(MOST_REDIRECTS):
             response = await session.get(
-                link, headers=headers, timeout=timeout, allow_redirects=False, raise_for_status=False
+                link,
+                headers=headers,
+                timeout=timeout,
+                allow_redirects=False,
+                raise_for_status=False,
+                middlewares=(),  # a caller's own session may have one that adds a key
             )
             if response.status not in REDIRECTS or "Location" not in response.headers:
                 return Reply(response)
@@ -103,7 +108,7 @@ def _translated() -> Generator[None]:
         raise TransportError(f"the connection broke: {error or type(error).__name__}") from error
 
 
-class Get(msgspec.Struct, frozen=True):
+class Opener(msgspec.Struct, frozen=True):
     """What opens a link: everything that a request needs besides the link itself."""
 
     session: aiohttp.ClientSession

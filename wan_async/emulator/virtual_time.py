@@ -5,8 +5,8 @@ with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
     runner.run(main())
 ```
 
-Sockets work, but nothing waits for them while a timer is pending: it is for code whose other side lives in the same
-loop, such as `Emulator.transport()`.
+Sockets work, but nothing waits for them, nor for other threads, while a timer is pending: it is for code whose other
+side lives in the same loop, such as `Emulator.transport()`.
 """
 
 from __future__ import annotations

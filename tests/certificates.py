@@ -1,0 +1,22 @@
+"""Certificates that nobody trusts: fixtures."""
+
+from __future__ import annotations
+
+import ssl
+
+import pytest
+import trustme
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def untrusted(authority: trustme.CA) -> ssl.SSLContext:
+    """A server's TLS with a certificate for 127.0.0.1, of an authority that no client knows."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.tempfile() as pem:
+        context.load_cert_chain(pem)
+    return context

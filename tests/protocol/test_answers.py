@@ -1,0 +1,347 @@
+"""How answers read, as a table; and that nothing but a value or a `WanError` ever comes of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wan_async import (
+    ApiError,
+    AuthenticationError,
+    FeatureDisabledError,
+    InsufficientCreditsError,
+    KeyQuotaError,
+    MaintenanceError,
+    NotFoundError,
+    RateLimitError,
+    RejectedError,
+    ResponseError,
+    ServerError,
+    TaskRecord,
+    TaskState,
+    WanError,
+)
+from wan_async._protocol import Answer, read_created, read_credits, read_link, read_record
+
+Reader = Callable[[Answer], object]
+READERS: list[Reader] = [read_created, read_record, read_credits, read_link]
+SAMPLES: dict[str, dict[str, Any]] = {
+    sample["name"]: sample
+    for sample in json.loads((Path(__file__).parent.parent / "data" / "samples.json").read_text())
+}
+ID = "d2bb99162acab500c760565a27e9fc94"
+
+
+def body_of(sample: dict[str, Any]) -> bytes:
+    return sample["text"].encode() if "text" in sample else json.dumps(sample["body"]).encode()
+
+
+def enveloped(code: object, msg: object = "", data: object = None, *, status: int = 200, **headers: str) -> Answer:
+    body = json.dumps({"code": code, "msg": msg, "data": data}).encode()
+    return Answer(status, body, {name.replace("_", "-"): value for name, value in headers.items()}, received_at=1000.0)
+
+
+EXPECTED: dict[str, tuple[Reader, object]] = {
+    "created": (read_created, ID),
+    "throttled": (read_created, RateLimitError),
+    "bad-key": (read_created, AuthenticationError),
+    "no-credits": (read_created, InsufficientCreditsError),
+    "no-credits-as-500": (read_created, InsufficientCreditsError),
+    "invalid-as-500": (read_created, RejectedError),
+    "unknown-model": (read_created, RejectedError),
+    "cdn-block": (read_created, ApiError),
+    "pending": (read_record, TaskState.WAITING),
+    "success": (read_record, TaskState.SUCCESS),
+    "failed": (read_record, TaskState.FAIL),
+    "failed-envelope": (read_record, TaskState.FAIL),
+    "upstream-gave-up": (read_record, TaskState.FAIL),
+    "unknown-or-fresh": (read_record, NotFoundError),
+    "message-for-msg": (read_record, TaskState.QUEUING),
+    "callback-success": (read_record, TaskState.SUCCESS),
+    "callback-failure": (read_record, TaskState.FAIL),
+    "credit": (read_credits, 5454.65),
+    "uploaded": (read_link, ResponseError),
+}
+
+
+def test_every_sample_is_expected_to_be_something() -> None:
+    assert SAMPLES.keys() == EXPECTED.keys()
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_the_samples(name: str) -> None:
+    sample, (reader, expected) = SAMPLES[name], EXPECTED[name]
+    answer = Answer(sample.get("status", 200), body_of(sample))
+    if isinstance(expected, type):
+        with pytest.raises(WanError) as caught:
+            reader(answer)
+        assert type(caught.value) is expected
+    else:
+        value = reader(answer)
+        assert (value.state if isinstance(value, TaskRecord) else value) == expected
+
+
+def test_the_services_words_are_kept() -> None:
+    with pytest.raises(ApiError) as caught:
+        read_created(Answer(403, b"error code: 1010\n"))
+    assert caught.value.args == (403, "error code: 1010", 403)
+    with pytest.raises(ApiError) as caught:
+        read_created(Answer(502, b'{"code": 402, "message": "top up"}'))
+    assert caught.value.args == (402, "top up", 502)
+    with pytest.raises(ApiError) as caught:
+        read_created(enveloped(400, {"field": ["prompt"]}))
+    assert caught.value.message == "{'field': ['prompt']}"
+    with pytest.raises(ApiError) as caught:
+        read_created(enveloped(500, "credit " * 100_000))
+    assert len(caught.value.message) == 1000
+
+
+BY_CODE: list[tuple[int, str, type[ApiError], type[ApiError]]] = [
+    (400, "", RejectedError, RejectedError),
+    (401, "", AuthenticationError, AuthenticationError),
+    (402, "", InsufficientCreditsError, InsufficientCreditsError),
+    (403, "", ApiError, ApiError),
+    (404, "", NotFoundError, NotFoundError),
+    (422, "url is wrong", RejectedError, RejectedError),
+    (422, "RecordInfo is NULL", NotFoundError, NotFoundError),
+    (429, "", RateLimitError, RateLimitError),
+    (433, "", KeyQuotaError, KeyQuotaError),
+    (455, "", MaintenanceError, MaintenanceError),
+    (500, "", ServerError, ServerError),
+    (500, "Server exception, please try again later", ServerError, ServerError),
+    (500, "Something went wrong", ServerError, ServerError),
+    (500, "Credits insufficient", InsufficientCreditsError, InsufficientCreditsError),
+    (500, "Insufficient credit balance", InsufficientCreditsError, InsufficientCreditsError),
+    (500, "This field is required", RejectedError, ServerError),
+    (500, "prompt is not within the range of allowed options", RejectedError, ServerError),
+    (500, "duration is wrong", RejectedError, ServerError),
+    (502, "This field is required", ServerError, ServerError),
+    (505, "", FeatureDisabledError, FeatureDisabledError),
+    (599, "", ServerError, ServerError),
+    (600, "", ApiError, ApiError),
+    (0, "", ApiError, ApiError),
+    (201, "", ApiError, ApiError),
+    (-1, "", ApiError, ApiError),
+    (10**300, "", ApiError, ApiError),
+]
+
+
+@pytest.mark.parametrize(("code", "message", "creating", "reading"), BY_CODE)
+@pytest.mark.parametrize("status", [200, 302, 401, 429, 500, 503])
+def test_the_envelopes_code_decides(
+    code: int, message: str, creating: type[ApiError], reading: type[ApiError], status: int
+) -> None:
+    for reader, expected in zip(READERS, (creating, reading, reading, reading), strict=True):
+        with pytest.raises(ApiError) as caught:
+            reader(enveloped(code, message, {"taskId": ID}, status=status))
+        assert type(caught.value) is expected
+        assert caught.value.args[:3] == (code, message, status)
+
+
+@pytest.mark.parametrize("status", [200, 204, 302, 401, 404, 429, 500, 502])
+def test_an_envelope_of_200_is_a_success_whatever_the_status(status: int) -> None:
+    assert read_created(enveloped(200, data={"taskId": "t"}, status=status)) == "t"
+    assert read_record(enveloped(200, data={"taskId": "t"}, status=status)).task_id == "t"
+    assert read_credits(enveloped(200, data=-1, status=status)) == -1.0
+    assert read_link(enveloped(200, data="https://x/y", status=status)) == "https://x/y"
+
+
+@pytest.mark.parametrize("code", [408, 501])
+def test_only_recordinfo_reads_these_codes_as_the_tasks_end(code: int) -> None:
+    record = read_record(enveloped(code, "gave up"), "t")
+    assert (record.task_id, record.state, record.fail_code, record.fail_message) == (
+        "t",
+        TaskState.FAIL,
+        str(code),
+        "gave up",
+    )
+    told = read_record(
+        enveloped(code, "gave up", {"taskId": "u", "failCode": 9, "failMsg": "why", "state": "success"}), "t"
+    )
+    assert (told.task_id, told.state, told.fail_code, told.fail_message) == ("u", TaskState.FAIL, "9", "why")
+    for reader in (read_created, read_credits, read_link):
+        with pytest.raises(ApiError, match=f"^{code}: gave up$"):
+            reader(enveloped(code, "gave up"))
+    with pytest.raises(ResponseError):
+        read_record(Answer(code, b"gave up"))
+
+
+NO_ENVELOPE = [
+    b"",
+    b"null",
+    b"[]",
+    b"200",
+    b"{}",
+    b"<html>\n<h1>502 Bad Gateway</h1>",
+    b'{"code":"200"}',
+    b'{"code":null}',
+    b'{"code":true}',
+    b'{"code":200.5}',
+    b'{"code":200',
+    b'{"code":200}{}',
+    b'{"code":200,"data":NaN}',
+    b'{"code":200,"msg":"\xff"}',
+    b'{"code":200,"msg":"\\ud800"}',
+    b'{"code":' + b"9" * 5000 + b"}",
+    b'{"status":500,"error":"Internal Server Error"}',
+    b"[" * 100_000,
+    b'{"code":200,"data":' + b"[" * 100_000,
+    b'{"code":200,"data":' + b'{"a":' * 100_000,
+]
+BARE: dict[int, type[WanError]] = {
+    **dict.fromkeys(
+        [100, 200, 201, 204, 301, 302, 400, 402, 408, 422, 433, 455, 500, 501, 502, 503, 504, 505], ResponseError
+    ),
+    401: AuthenticationError,
+    403: ApiError,
+    404: NotFoundError,
+    429: RateLimitError,
+}
+
+
+@pytest.mark.parametrize(("status", "expected"), BARE.items())
+def test_without_an_envelope_few_statuses_are_verdicts(status: int, expected: type[WanError]) -> None:
+    for body in NO_ENVELOPE:
+        for reader in READERS:
+            with pytest.raises(WanError) as caught:
+                reader(Answer(status, body))
+            assert type(caught.value) is expected
+            if isinstance(caught.value, ResponseError):
+                assert caught.value.args[1:] == (status, body[:200])
+
+
+@pytest.mark.parametrize(
+    ("data", "task_id"), [({"taskId": 12345}, "12345"), ({"taskId": "t", "x": []}, "t"), ({"taskId": 0}, "0")]
+)
+def test_a_task_id_is_text(data: object, task_id: str) -> None:
+    assert read_created(enveloped(200, "success", data)) == task_id
+
+
+@pytest.mark.parametrize(
+    "data", [None, "", "t", 5, [], ["taskId"], {}, {"taskId": None}, {"taskId": ""}, {"taskId": True}, {"taskId": ["t"]},
+             {"taskid": "t"}, {"taskId": 1.5}]
+)  # fmt: skip
+def test_200_without_a_task_id_is_no_verdict(data: object) -> None:
+    with pytest.raises(ResponseError, match="without a task id"):
+        read_created(enveloped(200, "success", data))
+
+
+@pytest.mark.parametrize("data", [None, "", "t", 5, True, []])
+def test_200_without_a_record_is_unreadable(data: object) -> None:
+    with pytest.raises(ResponseError, match="without a record"):
+        read_record(enveloped(200, "success", data))
+
+
+@pytest.mark.parametrize("data", [None, "", "5", True, [], {}, 10**400, -(10**400)])
+def test_200_without_credits_is_unreadable(data: object) -> None:
+    with pytest.raises(ResponseError, match="without a number"):
+        read_credits(enveloped(200, "success", data))
+
+
+@pytest.mark.parametrize("data", [None, "", 5, True, [], {"url": "x"}])
+def test_200_without_a_link_is_unreadable(data: object) -> None:
+    with pytest.raises(ResponseError, match="without a link"):
+        read_link(enveloped(200, "success", data))
+
+
+def test_of_equal_keys_the_last_counts() -> None:
+    assert read_created(Answer(200, b'{"code":429,"code":200,"data":1,"data":{"taskId":"a","taskId":"b"}}')) == "b"
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("5", 5.0),
+        ("0.25", 0.25),
+        (" 7 ", 7.0),
+        ("-3", 0.0),
+        ("0", 0.0),
+        ("Thu, 01 Jan 1970 00:17:00 GMT", 20.0),
+        ("Thu Jan  1 00:17:00 1970", 20.0),
+        ("Thu, 01 Jan 1970 00:17:00 -0000", 20.0),
+        ("Thu, 01 Jan 1970 01:17:00 +0100", 20.0),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
+        ("", None),
+        ("soon", None),
+        ("nan", None),
+        ("inf", None),
+        ("1e999", None),
+        ("5, 6", None),
+        ("Thu, 99 Jan 1970 00:17:00 GMT", None),
+        ('+99999999999 Oct " 99:99:99 2015', None),
+        ("9" * 5000, None),
+    ],
+)
+def test_retry_after(value: str, seconds: float | None) -> None:
+    for name in ("retry_after", "Retry_After"):
+        for answer in (
+            enveloped(429, "slow", **{name: value}),
+            Answer(429, b"slow", {name.replace("_", "-"): value}, received_at=1000.0),
+        ):
+            with pytest.raises(RateLimitError) as caught:
+                read_created(answer)
+            assert caught.value.retry_after == seconds
+
+
+def test_without_retry_after_there_is_none() -> None:
+    with pytest.raises(RateLimitError) as caught:
+        read_record(Answer(429, b""))
+    assert caught.value.args == (429, "", 429, None)
+
+
+KEYS = ["code", "msg", "message", "data", "taskId", "task_id", "state", "param", "resultJson", "resultUrls", "failCode",
+        "failMsg", "costTime", "createTime", "completeTime", "creditsConsumed", "progress", "input", "model"]  # fmt: skip
+NUMBERS = (
+    st.integers() | st.floats() | st.sampled_from([10**400, -(10**4299), 2**63, 1e308, -1e308, 8.64e15, 1777803956261])
+)
+LEAVES = (
+    st.none() | st.booleans() | NUMBERS | st.text(max_size=8)
+    | st.sampled_from(["success", "fail", "{}", '{"input":"{}"}', '{"resultUrls":["u",1,""]}', "[" * 100_000, "\udc00", "nan"])
+)  # fmt: skip
+STRUCTURES = st.recursive(
+    LEAVES,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(KEYS), inner, max_size=8)
+        | inner.map(lambda value: json.dumps(value))
+    ),
+    max_leaves=12,
+)
+RECORDS = st.fixed_dictionaries({}, optional=dict.fromkeys(KEYS, STRUCTURES))
+ENVELOPES = st.fixed_dictionaries(
+    {"code": st.sampled_from([200, 408, 501, 422, 429, 500]) | STRUCTURES},
+    optional={"msg": STRUCTURES, "message": STRUCTURES, "data": RECORDS | STRUCTURES},
+)
+BYTES = (
+    st.binary()
+    | (ENVELOPES | STRUCTURES).map(lambda value: json.dumps(value).encode())
+    | ENVELOPES.map(lambda value: json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+    | st.sampled_from(NO_ENVELOPE)
+    | st.sampled_from([body_of(sample) for sample in SAMPLES.values()])
+)
+STATUSES = st.sampled_from([200, 204, 302, 401, 403, 404, 429, 500, 502]) | st.integers()
+HEADERS = st.dictionaries(st.sampled_from(["retry-after", "Retry-After", "x"]), st.text(max_size=40), max_size=2)
+
+
+@given(status=STATUSES, body=BYTES, headers=HEADERS, data=st.data())
+def test_any_answer_is_a_value_or_an_error_of_ours(
+    status: int, body: bytes, headers: dict[str, str], data: st.DataObject
+) -> None:
+    if data.draw(st.booleans()) and body:
+        cut = data.draw(st.integers(0, len(body)))
+        body = body[:cut] + data.draw(st.binary(max_size=3)) + body[cut + 1 :]
+    for reader, kind in zip(READERS, (str, TaskRecord, float, str), strict=True):
+        try:
+            value = reader(Answer(status, body, headers))
+        except WanError as error:
+            assert len(str(error).splitlines()) == 1
+            str(error).encode()
+        else:
+            assert type(value) is kind
+            assert value or not isinstance(value, str)

@@ -1,0 +1,90 @@
+"""The last step of an item: its clip is fetched before the outcome is handed over.
+
+The outcome is in the journal before the download begins, and where the clip is, after it: a run that is killed in
+between leaves clips that the next run fetches, the oldest first, since their links expire.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ..errors import WanError
+from .crew import Crew, Stake
+
+if TYPE_CHECKING:
+    from .ledger import Download, Ledger
+    from .outbox import Outbox
+    from .outcome import Outcome
+
+AHEAD = 16
+"""Clips of earlier runs that are being fetched or wait for the caller: twice what is downloaded at once."""
+
+
+class Collector:
+    """Fetches clips.
+
+    Args:
+        download: (key, record) → where the clip is; None: nothing is fetched.
+        ledger: where it is written down.
+        crew: whose tasks fetch.
+        outbox: takes the outcomes of earlier runs.
+        stop: stops the batch when nothing can be written any more.
+    """
+
+    def __init__(
+        self,
+        download: Download | None,
+        ledger: Ledger,
+        crew: Crew,
+        outbox: Outbox,
+        stop: Callable[[BaseException], None],
+    ) -> None:
+        self._download = download
+        self._ledger = ledger
+        self._crew = crew
+        self._outbox = outbox
+        self._stop = stop
+        self._ahead = asyncio.Semaphore(AHEAD)
+        self._writable = True
+
+    def start(self) -> None:
+        """Begin to fetch what earlier runs did not."""
+        if self._download is not None and self._ledger.durable:
+            self._crew.start(self._earlier(), Stake.CLIP)
+
+    async def fetched(self, outcome: Outcome) -> Outcome:
+        """The outcome with its clip's path, or with the error that kept the clip from being fetched."""
+        if self._download is None or not outcome.ok:
+            return outcome
+        self._crew.at_stake(Stake.CLIP)
+        try:
+            path = await self._download(outcome.key, outcome.unwrap())
+        except WanError as error:
+            outcome = msgspec.structs.replace(outcome, error=error)
+        except OSError as error:  # a full disk: the next clip would meet it too
+            outcome = msgspec.structs.replace(outcome, error=WanError(f"the clip cannot be written: {error}"))
+            self._writable = False
+            self._stop(error)
+        else:
+            outcome = msgspec.structs.replace(outcome, path=path, error=None)
+        self._crew.at_stake(Stake.MONEY)
+        await self._ledger.fetched(outcome)
+        return outcome
+
+    async def _earlier(self) -> None:
+        while self._writable and (page := await self._ledger.unfetched()):
+            for outcome in page:
+                await self._ahead.acquire()
+                if not self._writable:
+                    return
+                self._crew.start(self._again(outcome), Stake.CLIP)
+
+    async def _again(self, outcome: Outcome) -> None:
+        try:
+            outcome = await self.fetched(outcome)
+        finally:
+            self._outbox.put_earlier(outcome, self._ahead.release)

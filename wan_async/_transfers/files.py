@@ -1,0 +1,146 @@
+"""Files that appear when they are whole: written beside their target, synced, renamed. Everything here blocks.
+
+The name beside the target is always the same, so that what a killed process left is written over, and locked, so
+that two processes which fetch the same clip do not write into one another's.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+import sys
+from contextlib import contextmanager
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+_LONGEST_NAME = 200
+"""Bytes of a target's name that stand in the name beside it; file systems take 255."""
+
+
+def is_whole(target: Path) -> bool:
+    """True if a file is at `target`: it can only be whole. An empty one counts as none.
+
+    Raises:
+        OSError: something else than a file is there, or the folder cannot be read.
+    """
+    try:
+        status = target.stat()
+    except FileNotFoundError:
+        return False
+    if not stat.S_ISREG(status.st_mode):
+        raise FileExistsError(17, "Is not a file", str(target))
+    return status.st_size > 0
+
+
+class PartFile:
+    """A file on its way to `target`; every way out is `finish` or `discard`. All methods may raise OSError."""
+
+    def __init__(self, target: Path) -> None:
+        """Open it, empty; the folder is made when missing."""
+        self._target = target
+        with _named(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self._path, self._fd = _open(target)
+
+    @classmethod
+    def open(cls, target: Path) -> Self | None:
+        """A file on its way to `target`; None if the target is there."""
+        return None if is_whole(target) else cls(target)
+
+    def write(self, content: bytes | bytearray) -> None:
+        """Append."""
+        left = memoryview(content)
+        with _named(self._target):
+            while left:
+                left = left[os.write(self._fd, left) :]
+
+    def restart(self) -> None:
+        """Forget what was written."""
+        with _named(self._target):
+            os.lseek(self._fd, 0, os.SEEK_SET)
+            os.ftruncate(self._fd, 0)
+
+    def finish(self) -> None:
+        """Put it in the target's place, on disk."""
+        with _named(self._target):
+            os.fsync(self._fd)
+            if sys.platform == "win32":  # pragma: no cover - an open file cannot be renamed there
+                self._close()
+            os.replace(self._path, self._target)
+            _sync_folder(self._target.parent)
+        self._close()
+
+    def discard(self) -> None:
+        """Leave nothing; does nothing after `finish`."""
+        if self._fd >= 0:
+            self._path.unlink(missing_ok=True)
+            self._close()
+
+    def _close(self) -> None:
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+
+def _open(target: Path) -> tuple[Path, int]:
+    """The name beside the target, or another one while somebody else writes there."""
+    name = target.name
+    if len(os.fsencode(name)) > _LONGEST_NAME:
+        name = blake2b(os.fsencode(name), digest_size=16).hexdigest()
+    usual = target.with_name(f".{name}.part")
+    fd = _locked(usual)
+    if fd is not None:
+        return usual, fd
+    other = target.with_name(f".{name}.{secrets.token_hex(4)}.part")
+    return other, os.open(other, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
+
+
+_BINARY = getattr(os, "O_BINARY", 0)
+
+if sys.platform == "win32":  # pragma: no cover
+
+    def _locked(path: Path) -> int | None:
+        """None: each writes under a name of its own."""
+        return None
+
+    def _sync_folder(folder: Path) -> None:
+        """A folder cannot be synced there."""
+else:
+    import fcntl
+
+    def _locked(path: Path) -> int | None:
+        """The file, empty and locked; None if somebody else has it, or locks do not work there."""
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(fd), os.lstat(path)):  # else it was renamed meanwhile: a whole clip
+                os.ftruncate(fd, 0)
+                return fd
+        except OSError:
+            pass
+        os.close(fd)
+        return None
+
+    def _sync_folder(folder: Path) -> None:
+        """Without it a power cut may lose the name of a file whose content is safe."""
+        fd = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+@contextmanager
+def _named(target: Path) -> Generator[None]:
+    """Errors that name the target, where the system names nothing."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(target)
+        raise
