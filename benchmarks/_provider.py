@@ -7,6 +7,7 @@ exceeds its limit. A call takes `ONE_WAY` out, is counted, and takes `ONE_WAY` b
 from __future__ import annotations
 
 import asyncio
+import itertools
 import math
 import random
 from collections import deque
@@ -100,7 +101,7 @@ class Provider:
         schedule: its limit over time.
         per: its window, in seconds.
         counter: how it counts, one of `COUNTERS`.
-        retry_after: whether a rejection tells when to come again: not at all, exactly, or in whole seconds as HTTP does.
+        retry_after: when a rejection says to come again: "none", "exact", or "whole" seconds as HTTP has it.
         one_way: draws a one-way delay.
         seed: of the delays.
 
@@ -165,7 +166,7 @@ def measure(provider: Provider, start: float, end: float, *, told: int, who: str
 
 def _allowed(provider: Provider, start: float, end: float, told: int) -> float:
     edges = sorted({start, end, *(at for at, _ in provider.schedule if start < at < end)})
-    spans = zip(edges, edges[1:], strict=False)
+    spans = itertools.pairwise(edges)
     return sum((after - at) / provider.per * min(told, provider.limit(at)) for at, after in spans)
 
 

@@ -209,3 +209,48 @@ def measure(count: int) -> list[Result]:
             with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
                 results.append(runner.run(run(way, mix, count)))
     return results
+
+
+def show(results: list[Result]) -> None:
+    """The results as a table."""
+    print(f"{'mix':26} {'way':26} {'looks':>7} {'late %':>7} {'latest %':>9} {'max/s':>6} {'rejected %':>10}")
+    for before, result in pairwise([None, *results]):
+        assert result is not None
+        mix = "" if before is not None and before.mix == result.mix else result.mix
+        print(
+            f"{mix:26} {result.way:26} {result.looks:7.1f} {result.late_percent:7.1f} {result.latest_percent:9.0f}"
+            f" {result.most_per_second:6} {result.rejected_percent:10.1f}"
+        )
+
+
+def plot(results: list[Result], file: Path) -> None:
+    """Lateness by looks per task, a panel per mix; needs matplotlib."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4 * len(MIXES), 4), layout="constrained")
+    for axes, mix in zip(figure.subplots(1, len(MIXES)), MIXES, strict=True):
+        for result in results:
+            if result.mix == mix.name:
+                axes.loglog(result.looks, max(result.late_percent, 0.1), "o", label=result.way)
+        axes.set(title=mix.name, xlabel="looks per task", ylabel="found late, % of the duration")
+    figure.axes[0].legend(fontsize="small")
+    figure.savefig(file)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="write a plot: .png or .svg; needs matplotlib")
+    parser.add_argument("--tasks", type=int, default=600, help="tasks of each mix")
+    arguments = parser.parse_args()
+    results = measure(arguments.tasks)
+    if arguments.json:
+        json.dump([result._asdict() for result in results], sys.stdout, indent=1)
+    else:
+        show(results)
+    if arguments.plot:
+        plot(results, arguments.plot)
+
+
+if __name__ == "__main__":
+    main()

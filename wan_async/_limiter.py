@@ -1,10 +1,10 @@
 """The account's window for asyncio: waiters in the order they came, one timer for all of them.
 
-A waiter costs one future in a deque until its turn. It may be used from several event loops, one after the other or in
-several threads: the window is one, under a lock that is never held across an await, and each loop has its own line. A
-loop does not hear of answers that came to another's line; it looks again every 50 ms then. The time is the running
-loop's, so the loops must share a clock, as real ones do; one whose clock starts anew, as in virtual time, starts with an
-empty window.
+A waiter costs one future in a deque until its turn. The limiter may be used from several event loops, one after the
+other or in several threads: the window is one, under a lock that is never held across an await, and each loop has its
+own line. A loop does not hear of answers that came to another's; it looks again every 50 ms then. The time is the
+running loop's, so the loops must share a clock, as real ones do; one whose clock starts anew, as a virtual one's does,
+finds an empty window.
 """
 
 from __future__ import annotations

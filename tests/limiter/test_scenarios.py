@@ -35,7 +35,7 @@ def test_limits_of_any_size_and_round_trips_of_any_length(n: int, one_way: float
     seconds = 20 if n < 1000 else 12
     saturated(SlidingWindowLimiter(RateLimit(n, per=1.0)), provider, seconds)
     share = measure(provider, 6, seconds, told=n)
-    assert share.used >= (0.9 if one_way == 0.25 else 0.92)
+    assert share.used >= (0.85 if one_way == 0.25 else 0.92)
     assert share.rejected <= 0.002
 
 

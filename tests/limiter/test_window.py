@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import itertools
 import math
 from collections.abc import Callable, Iterable
 from typing import Protocol
@@ -11,10 +10,12 @@ from typing import Protocol
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from wan_async._policy.settings import RateLimit
 from wan_async._policy.window import LATEST, Window
+
+from .support import close
 
 OUT, BACK = 0.025, 0.020
 Delays = tuple[float, float]
@@ -199,8 +200,8 @@ class AnyLife(RuleBasedStateMachine):
         raise AssertionError("nobody ever goes")
 
 
-AnyLife.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
-TestAnyLife = AnyLife.TestCase
+def test_any_life() -> None:
+    run_state_machine_as_test(AnyLife, settings=settings(max_examples=60, stateful_step_count=40, deadline=None))
 
 
 def fill(window: Window, now: float = 0.0) -> list[float]:
@@ -248,7 +249,7 @@ def test_rejections_brake_once_per_flight_and_longer_each_time() -> None:
         assert window.take(now + 0.05) is None
         pauses.append(window.opens_at(now + 0.05) - now - 0.05)
         now += 20.0
-    assert pauses == pytest.approx([0.02 * 2**i for i in range(6)])
+    assert close(pauses, [0.02 * 2**i for i in range(6)])
 
 
 def test_after_two_rejected_flights_one_call_goes_alone() -> None:

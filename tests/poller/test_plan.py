@@ -144,7 +144,7 @@ def test_both_humps_of_two_are_found_early() -> None:
     known = learnt(durations)
     for middle, spread in ((10, 1), (100, 5)):
         looks, late = looks_and_lateness(known, [draw.gauss(middle, spread) for _ in range(200)], learn=False)
-        assert looks <= 10
+        assert looks <= 15
         assert late <= 0.07
 
 

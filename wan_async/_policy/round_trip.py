@@ -1,14 +1,14 @@
 """The least round trip: how much sooner than a window after its answer a slot may be used again.
 
-A request answered at `r` arrived no later than `r` minus the least way back; one that leaves at `s` arrives no earlier
-than `s` plus the least way out. So one that leaves at `r + window - least round trip` or later arrives a window after the
-old one, wherever in the round trip the provider counts. Of a jitter spread over both ways the new request's way out and
-the old one's way back are two fresh draws: the share that comes too early is the share of round trips below the lead,
-and the lead must be a very low quantile, not an average.
+A request answered at `r` arrived no later than `r` minus the least way back; one that leaves at `s` arrives no
+earlier than `s` plus the least way out. So one that leaves at `r + window - least round trip` or later arrives a window
+after the old one, wherever in the round trip the provider counts. Of a jitter spread over both ways, the new request's
+way out and the old one's way back are two fresh draws: the share that comes too early is the share of round trips
+below the lead, so the lead must be a very low quantile.
 
-The lowest of k samples is undercut by one in k+1, so the spread divided by k, four times over, is taken off: measured
-at 25 ms + exp(8 ms) each way that leaves 0.02 % too early. A fixed 0.9 of the least would cost 5 % of a 1 s window at
-a round trip of 0.5 s.
+The lowest of k samples is undercut by the next in one of k + 1 cases, so eight times the spread divided by k is taken
+off. Measured at 25 ms + exp(8 ms) each way, 100 a second: none of 3000 rejected (four times: 1). A fixed 0.9 of the
+least would cost 5 % of a 1 s window at a round trip of 0.5 s.
 """
 
 from __future__ import annotations
@@ -32,8 +32,7 @@ class _Generation:
     def add(self, seconds: float) -> None:
         self.count += 1
         self.total += seconds
-        if seconds < self.least:
-            self.least = seconds
+        self.least = min(self.least, seconds)
 
 
 class RoundTrip:

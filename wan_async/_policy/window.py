@@ -1,17 +1,18 @@
 """Which call may leave when, as pure arithmetic: times in, times out, in seconds of any clock that goes forward.
 
-The provider counts arrivals, and nobody outside knows when a call arrived. But one answered at `r` did so before `r` less
-the way back, so its slot is free again for a call that leaves a window after `r`, less the least round trip (see
+The provider counts arrivals, and nobody outside knows when a call arrived. But one answered at `r` did so before `r`
+less the way back, so its slot is free again for a call that leaves a window after `r`, less the least round trip (see
 `round_trip`). Stamped when it leaves instead, 20 % were rejected at 20 a second; stamped so, none.
 
 - A permit is the time at which it was granted, made unique: it names its call, and orders it among the others.
 - A call under way holds its slot. One that nobody ends, its caller killed, counts as answered `LATEST` seconds after it
   was granted: nothing waits for ever, and a call that slow has arrived long ago.
 - What was told is a ceiling; below it the cap is learnt (see `cap`).
-- Nothing is known yet: a told limit of 1000 may be 5 in truth, so 25 calls may be out before the first is accepted, and
-  each accepted one lets four out in its place: 1000 are reached in three round trips, and a wrong one costs 25 rejections.
-- A surprising rejection brakes everybody, once per flight, for 2 % of a window, twice as long for each that follows with
-  none accepted between, up to 10 windows; after the second, one call goes alone to see. `Retry-After` brakes until then.
+- A told 1000 may be 5 in truth, so 25 calls may be out before the first is accepted, and each accepted one lets four
+  out in its place: 1000 are reached in three round trips, and a wrong one costs 25 rejections.
+- A surprising rejection brakes everybody, once per flight, for 2 % of a window, and for twice as long when it follows
+  another with none accepted between, up to 10 windows. After two, one call goes alone to see.
+- `Retry-After` brakes everybody until then.
 - 1 ‰ of a window is kept back for clocks that count in milliseconds or run fast.
 """
 
@@ -92,8 +93,9 @@ class Window:
         return permit
 
     def opens_at(self, now: float) -> float:
-        """The time at which a permit can be had if nothing is answered before; never more than `LATEST` after the
-        last one was granted, but for `Retry-After`."""
+        """The time at which a permit can be had if nothing is answered before; at most `LATEST` after the last
+        one was granted, or after the brake.
+        """
         self._settle(now)
         if self._strikes > 1 and self._testing():
             return self._last + LATEST

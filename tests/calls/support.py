@@ -1,0 +1,121 @@
+"""Fakes: a transport that plays answers, a limiter that counts its permits, a journal's intent that writes down."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Mapping
+
+from wan_async import Retry, Timeout, Wan22TextToVideoTurbo, WanError
+from wan_async._calls import Calls
+from wan_async._limiter import Limiter
+from wan_async._protocol import Answer, Request
+from wan_async.events import Event
+
+FOX = Wan22TextToVideoTurbo(prompt="a fox in the rain")
+
+
+def says(code: int, data: object = None, headers: Mapping[str, str] | None = None, msg: str = "words") -> Answer:
+    return Answer(200, json.dumps({"code": code, "msg": msg, "data": data}).encode(), headers or {})
+
+
+CREATED = says(200, {"taskId": "t1"})
+CREDITS = says(200, 12.5)
+RECORD = says(200, {"taskId": "t1", "state": "waiting"})
+HTML = Answer(502, b"<html>")
+
+
+class FakeTransport:
+    """Plays what it was given, the last for ever; `times` are the loop times of the exchanges."""
+
+    def __init__(self, *plays: Answer | BaseException) -> None:
+        self.plays = list(plays)
+        self.times: list[float] = []
+        self.asked: list[tuple[str, str, Request, float]] = []
+
+    async def exchange(self, base_url: str, key: str, request: Request, timeout: float) -> Answer:
+        self.times.append(asyncio.get_running_loop().time())
+        self.asked.append((base_url, key, request, timeout))
+        await asyncio.sleep(0)
+        play = self.plays.pop(0) if len(self.plays) > 1 else self.plays[0]
+        if isinstance(play, BaseException):
+            raise play
+        return play
+
+    async def aclose(self) -> None:
+        pass
+
+
+class CountingLimiter:
+    """Lets everybody through, and says how each permit was ended."""
+
+    def __init__(self) -> None:
+        self.given = 0
+        self.ends: list[tuple[str, float, float | None]] = []
+
+    async def acquire(self) -> float:
+        await asyncio.sleep(0)
+        self.given += 1
+        return float(self.given)
+
+    def accepted(self, permit: float) -> None:
+        self.ends.append(("accepted", permit, None))
+
+    def rejected(self, permit: float, retry_after: float | None = None) -> None:
+        self.ends.append(("rejected", permit, retry_after))
+
+    def released(self, permit: float) -> None:
+        self.ends.append(("released", permit, None))
+
+    def how(self) -> list[str]:
+        """How the permits were ended, each exactly once."""
+        counts = Counter(permit for _, permit, _ in self.ends)
+        assert counts == dict.fromkeys(map(float, range(1, self.given + 1)), 1)
+        return [end for end, _, _ in self.ends]
+
+
+class Written:
+    """An intent that writes down what it is told, and yields like a disk."""
+
+    def __init__(self, log: list[str] | None = None) -> None:
+        self.log: list[str] = [] if log is None else log
+
+    async def begin(self) -> None:
+        self.log.append("begin")
+        await asyncio.sleep(0)
+
+    async def again(self, error: WanError) -> None:
+        self.log.append(f"again after {type(error).__name__}")
+        await asyncio.sleep(0)
+
+
+class Rig:
+    """`Calls` on fakes."""
+
+    def __init__(
+        self,
+        *plays: Answer | BaseException,
+        max_elapsed: float = 120.0,
+        submissions: Limiter | None = None,
+        queries: Limiter | None = None,
+    ) -> None:
+        self.transport = FakeTransport(*plays)
+        self.counted = CountingLimiter()
+        self.events: list[Event] = []
+        self.calls = Calls(
+            self.transport,
+            "http://api",
+            "key",
+            submissions=submissions or self.counted,
+            queries=queries or self.counted,
+            retry=Retry(max_elapsed=max_elapsed),
+            timeout=Timeout(7.0),
+            notify=self.events.append,
+        )
+
+    @property
+    def gaps(self) -> list[float]:
+        """Seconds between one exchange and the next."""
+        times = self.transport.times
+        return [after - before for before, after in zip(times, times[1:], strict=False)]

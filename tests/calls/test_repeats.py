@@ -1,0 +1,333 @@
+"""What is safe is repeated: when, for how long, told to whom, and each permit ended once."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from wan_async import (
+    AuthenticationError,
+    MaintenanceError,
+    NotFoundError,
+    RateLimit,
+    RateLimitError,
+    ResponseError,
+    ServerError,
+    SubmissionUnknownError,
+    TransportError,
+    WanError,
+)
+from wan_async._calls import Calls
+from wan_async._limiter import SlidingWindowLimiter
+from wan_async._protocol import Answer, requests
+from wan_async.events import Repeated, Submitted, Throttled
+
+from .support import CREATED, CREDITS, FOX, HTML, RECORD, Rig, Written, says
+
+pytestmark = pytest.mark.virtual_time
+
+UNSENT = TransportError("no connection", sent=False)
+SENT = TransportError("the connection broke")
+MAINTENANCE = says(455)
+CREATE: Callable[[Calls], Awaitable[object]] = lambda calls: calls.create_task(FOX)
+CREDIT: Callable[[Calls], Awaitable[object]] = lambda calls: calls.credits()
+RECORD_INFO: Callable[[Calls], Awaitable[object]] = lambda calls: calls.record("t1")
+
+
+@pytest.mark.parametrize("failure", [UNSENT, MAINTENANCE], ids=["unsent", "455"])
+@pytest.mark.parametrize("call", [CREATE, CREDIT], ids=["create", "read"])
+async def test_delays_grow_to_a_bound_and_are_jittered_in_full(
+    call: Callable[[Calls], Awaitable[object]], failure: Answer | WanError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for chance in (0.0, 0.5, 0.999):
+        monkeypatch.setattr(random, "random", lambda chance=chance: chance)
+        last = CREATED if call is CREATE else CREDITS
+        rig = Rig(*[failure] * 8, last)
+        await call(rig.calls)
+        assert rig.gaps == pytest.approx([chance * ceiling for ceiling in (0.5, 1, 2, 4, 8, 16, 20, 20)])
+        delays = [event.delay for event in rig.events if isinstance(event, Repeated)]
+        assert delays == pytest.approx(rig.gaps)
+
+
+async def test_callers_that_failed_together_do_not_return_together() -> None:
+    rigs = [Rig(UNSENT, CREATED) for _ in range(50)]
+    await asyncio.gather(*(rig.calls.create_task(FOX) for rig in rigs))
+    delays = {rig.gaps[0] for rig in rigs}
+    assert len(delays) == 50
+    assert max(delays) - min(delays) > 0.3
+
+
+@pytest.mark.parametrize("failure", [UNSENT, MAINTENANCE], ids=["unsent", "455"])
+@pytest.mark.parametrize("call", [CREATE, CREDIT], ids=["create", "read"])
+async def test_repeats_end_with_the_last_error_when_the_time_is_over(
+    call: Callable[[Calls], Awaitable[object]], failure: Answer | WanError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(random, "random", lambda: 0.999)
+    rig = Rig(failure, max_elapsed=30.0)
+    with pytest.raises(MaintenanceError if failure is MAINTENANCE else TransportError):
+        await call(rig.calls)
+    assert rig.transport.times[-1] - rig.transport.times[0] == pytest.approx(30.0)
+    assert rig.counted.how()
+
+
+@pytest.mark.parametrize("call", [CREATE, CREDIT, RECORD_INFO], ids=["create", "credits", "record"])
+async def test_with_no_time_nothing_is_repeated(call: Callable[[Calls], Awaitable[object]]) -> None:
+    rig = Rig(UNSENT, max_elapsed=0.0)
+    with pytest.raises(TransportError):
+        await call(rig.calls)
+    assert len(rig.transport.times) == 1
+    assert rig.counted.how() == ["released"]
+    assert not rig.events
+
+
+@pytest.mark.parametrize("call", [CREATE, CREDIT], ids=["create", "read"])
+async def test_the_wait_for_a_slot_is_no_failure(call: Callable[[Calls], Awaitable[object]]) -> None:
+    limiter = SlidingWindowLimiter(RateLimit(1, per=600.0))
+    limiter.accepted(await limiter.acquire())
+    rig = Rig(UNSENT, CREATED if call is CREATE else CREDITS, max_elapsed=5.0, submissions=limiter, queries=limiter)
+    await call(rig.calls)
+    assert rig.transport.times[0] > 500.0
+    assert len(rig.transport.times) == 2
+
+
+@pytest.mark.parametrize("call", [CREATE, CREDIT], ids=["create", "read"])
+async def test_429_is_waited_out_for_as_long_as_it_takes(call: Callable[[Calls], Awaitable[object]]) -> None:
+    limiter = SlidingWindowLimiter(RateLimit(20, per=10.0))
+    last = CREATED if call is CREATE else CREDITS
+    rig = Rig(*[says(429)] * 20, last, max_elapsed=0.0, submissions=limiter, queries=limiter)
+    await call(rig.calls)
+    assert len(rig.transport.times) == 21
+    assert rig.transport.times[-1] > 60.0  # far beyond max_elapsed, and not in a hurry
+    assert sum(isinstance(event, Throttled) for event in rig.events) == 20
+
+
+@pytest.mark.parametrize("call", [CREATE, CREDIT], ids=["create", "read"])
+async def test_retry_after_brakes_everybody_on_the_limiter(call: Callable[[Calls], Awaitable[object]]) -> None:
+    limiter = SlidingWindowLimiter(RateLimit(20, per=10.0))
+    last = CREATED if call is CREATE else CREDITS
+    rig = Rig(says(429, headers={"retry-after": "33"}), last, submissions=limiter, queries=limiter)
+    bystander = Rig(last, submissions=limiter, queries=limiter)
+    mine = asyncio.ensure_future(call(rig.calls))
+    await asyncio.sleep(1.0)
+    await call(bystander.calls)
+    await mine
+    assert rig.gaps[0] == pytest.approx(33.0, abs=0.1)
+    assert bystander.transport.times[0] >= 33.0
+    assert rig.events[0] == Throttled(rig.transport.asked[0][2].path, 33.0)
+
+
+async def test_after_a_429_connections_are_repeated_afresh() -> None:
+    """A verdict shows that the provider can be reached: what came before is over."""
+    rig = Rig(UNSENT, says(429, headers={"retry-after": "60"}), UNSENT, CREATED, max_elapsed=10.0)
+    rig.calls._submissions = limiter = SlidingWindowLimiter(RateLimit(20, per=10.0))  # pyright: ignore[reportPrivateUsage]
+    await rig.calls.create_task(FOX)
+    assert rig.transport.times[-1] > 60.0
+    assert limiter.used == 1
+
+
+# permits
+
+ENDS: dict[str, tuple[Answer | BaseException, type[BaseException] | None, str]] = {
+    "created": (CREATED, None, "accepted"),
+    "verdict": (says(402), WanError, "accepted"),
+    "unreadable": (HTML, SubmissionUnknownError, "accepted"),
+    "sent": (SENT, SubmissionUnknownError, "accepted"),
+    "unsent": (UNSENT, TransportError, "released"),
+    "bug": (KeyError("bug"), KeyError, "accepted"),
+    "cancelled": (asyncio.CancelledError(), asyncio.CancelledError, "accepted"),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+async def test_how_a_submission_ends_its_permit(name: str) -> None:
+    play, error, end = ENDS[name]
+    rig = Rig(play, max_elapsed=0.0)
+    if error is None:
+        await rig.calls.create_task(FOX)
+    else:
+        with pytest.raises(error):
+            await rig.calls.create_task(FOX)
+    assert rig.counted.how() == [end]
+
+
+@pytest.mark.parametrize("name", ENDS)
+async def test_how_a_query_ends_its_permit(name: str) -> None:
+    play, error, end = ENDS[name]
+    rig = Rig(CREDITS if error is None else play, max_elapsed=0.0)
+    if error is None:
+        assert await rig.calls.credits() == 12.5
+    else:
+        with pytest.raises((WanError, KeyError, asyncio.CancelledError)):
+            await rig.calls.credits()
+    assert rig.counted.how() == [end]
+
+
+async def test_a_429_tells_the_limiter_what_it_asked_for() -> None:
+    rig = Rig(says(429, headers={"retry-after": "9"}), says(429), CREATED)
+    await rig.calls.create_task(FOX)
+    assert rig.counted.ends == [("rejected", 1.0, 9.0), ("rejected", 2.0, None), ("accepted", 3.0, None)]
+
+
+# reads
+
+FAILURES = {
+    "sent": (SENT, TransportError),
+    "unsent": (UNSENT, TransportError),
+    "HTML": (HTML, ResponseError),
+    "500": (says(500), ServerError),
+    "455": (MAINTENANCE, MaintenanceError),
+}
+
+
+@pytest.mark.parametrize("name", FAILURES)
+@pytest.mark.parametrize("call", [CREDIT, RECORD_INFO], ids=["credits", "record"])
+async def test_reads_are_repeated_after_what_may_pass(name: str, call: Callable[[Calls], Awaitable[object]]) -> None:
+    failure, kind = FAILURES[name]
+    rig = Rig(failure, failure, CREDITS if call is CREDIT else RECORD)
+    await call(rig.calls)
+    assert len(rig.transport.times) == 3
+    assert [type(event.error) for event in rig.events if isinstance(event, Repeated)] == [kind, kind]
+    assert len(rig.counted.how()) == 3
+
+
+@pytest.mark.parametrize(("code", "kind"), [(401, AuthenticationError), (404, NotFoundError)])
+async def test_reads_are_not_repeated_after_a_verdict(code: int, kind: type[WanError]) -> None:
+    rig = Rig(says(code))
+    with pytest.raises(kind):
+        await rig.calls.record("t1")
+    assert len(rig.transport.times) == 1
+
+
+async def test_one_look_takes_no_slot_and_is_not_repeated() -> None:
+    rig = Rig(RECORD, says(429), SENT)
+    assert (await rig.calls.read_once("t1")).task_id == "t1"
+    for kind in (RateLimitError, TransportError):
+        with pytest.raises(kind):
+            await rig.calls.read_once("t1")
+    assert (rig.counted.given, len(rig.transport.times)) == (0, 3)
+
+
+async def test_what_is_asked() -> None:
+    rig = Rig(CREATED, RECORD, CREDITS)
+    await rig.calls.create_task(FOX, "https://me/hook")
+    await rig.calls.record("t1")
+    await rig.calls.credits()
+    expected = [requests.create_task(FOX, "https://me/hook"), requests.record_info("t1"), requests.credit()]
+    assert rig.transport.asked == [("http://api", "key", request, 7.0) for request in expected]
+
+
+# what a journal is told
+
+
+async def test_the_intent_comes_after_the_slot_and_before_each_post() -> None:
+    log: list[str] = []
+
+    class Limited:
+        async def acquire(self) -> float:
+            log.append("slot")
+            return 1.0
+
+        def accepted(self, permit: float) -> None:
+            log.append("accepted")
+
+        def rejected(self, permit: float, retry_after: float | None = None) -> None:
+            log.append("rejected")
+
+        def released(self, permit: float) -> None:
+            log.append("released")
+
+    rig = Rig(UNSENT, says(429), MAINTENANCE, CREATED, submissions=Limited())
+    play = rig.transport.exchange
+
+    async def exchange(base_url: str, key: str, request: requests.Request, timeout: float) -> Answer:
+        log.append("POST")
+        return await play(base_url, key, request, timeout)
+
+    rig.transport.exchange = exchange
+    assert await rig.calls.create_task(FOX, None, Written(log)) == "t1"
+    ends = ["released", "again after TransportError", "rejected", "again after RateLimitError"]
+    ends += ["accepted", "again after MaintenanceError", "accepted"]
+    heads = ["slot", "begin", "POST"]
+    assert log == [*heads, *ends[0:2], *heads, *ends[2:4], *heads, *ends[4:6], *heads, ends[6]]
+
+
+async def test_nothing_is_told_again_when_it_is_not_sent_again() -> None:
+    for play, kind in ((SENT, SubmissionUnknownError), (UNSENT, TransportError), (says(401), AuthenticationError)):
+        intent = Written()
+        with pytest.raises(kind):
+            await Rig(play, max_elapsed=0.0).calls.create_task(FOX, None, intent)
+        assert intent.log == ["begin"]
+
+
+@pytest.mark.parametrize("error", [OSError("disk full"), asyncio.CancelledError()], ids=["fails", "cancelled"])
+async def test_an_intent_that_cannot_be_written_stops_the_post(error: BaseException) -> None:
+    class Broken(Written):
+        async def begin(self) -> None:
+            raise error
+
+    rig = Rig(CREATED)
+    with pytest.raises(type(error)):
+        await rig.calls.create_task(FOX, None, Broken())
+    assert (rig.transport.times, rig.counted.how()) == ([], ["released"])
+
+
+async def test_an_intent_that_cannot_be_renewed_stops_the_repeat() -> None:
+    class Broken(Written):
+        async def again(self, error: WanError) -> None:
+            raise OSError("disk full")
+
+    rig = Rig(UNSENT, CREATED)
+    with pytest.raises(OSError, match="disk full"):
+        await rig.calls.create_task(FOX, None, Broken())
+    assert (len(rig.transport.times), rig.counted.how()) == (1, ["released"])
+
+
+# cancellation
+
+
+@pytest.mark.parametrize("call", [CREATE, CREDIT], ids=["create", "read"])
+async def test_a_cancel_at_any_moment_comes_through_and_leaks_no_permit(
+    call: Callable[[Calls], Awaitable[object]],
+) -> None:
+    steps = await _steps(call, None)
+    assert steps > 12
+    for moment in range(steps):
+        await _steps(call, moment)
+
+
+async def _steps(call: Callable[[Calls], Awaitable[object]], moment: int | None) -> int:
+    """Run the call step by step, and cancel it after so many."""
+    rig = Rig(UNSENT, says(429), MAINTENANCE, CREATED if call is CREATE else CREDITS)
+
+    async def run() -> object:
+        return await (rig.calls.create_task(FOX, None, Written()) if call is CREATE else call(rig.calls))
+
+    task = asyncio.ensure_future(run())
+    steps = 0
+    while not task.done():
+        if steps == moment:
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            break
+        await asyncio.sleep(0)
+        if not asyncio.get_running_loop()._ready:  # type: ignore[attr-defined]
+            await asyncio.sleep(0.3)
+        steps += 1
+    rig.counted.how()
+    return steps
+
+
+# events
+
+
+async def test_events_tell_what_happened_in_order() -> None:
+    rig = Rig(UNSENT, says(429), CREATED)
+    await rig.calls.create_task(FOX)
+    repeated, *others = rig.events
+    assert isinstance(repeated, Repeated)
+    assert (repeated.path, repeated.error) == (requests.CREATE_TASK, UNSENT)
+    assert others == [Throttled(requests.CREATE_TASK, None), Submitted("t1", FOX.model)]
