@@ -78,8 +78,8 @@ SAMPLES: list[tuple[WanError, dict[str, Any], str]] = [
     (
         SubmissionUnknownError("reset", SENT_AT),
         {"message": "reset", "sent": True, "sent_at": SENT_AT},
-        "reset (sent 2026-08-01T12:00:00+00:00); the provider may have created the task and may charge it; it was not sent"
-        " again",
+        "reset (sent 2026-08-01T12:00:00+00:00); the provider may have created the task and may charge it; it was not"
+        " sent again",
     ),
     (
         ResponseError("unreadable", 502, b"<html>\n" + b"x" * 500),

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from wan_async import ConfigurationError, Polling, RateLimit, Retry, Timeout
 from wan_async._policy.backoff import BASE, CAP, Backoff
-from wan_async.events import Repeated, Submitted, Throttled
 from wan_async.errors import TransportError
+from wan_async.events import Repeated, Submitted, Throttled
 from wan_async.models import MODELS
 from wan_async.prices import list_price
 
@@ -137,6 +137,7 @@ def test_without_time_there_is_no_repeat() -> None:
 
 TURBO = ("wan/2-2-a14b-image-to-video-turbo", "wan/2-2-a14b-text-to-video-turbo")
 ANIMATE = ("wan/2-2-animate-move", "wan/2-2-animate-replace")
+WAN26 = "wan/2-6-image-to-video"
 PRICES: list[tuple[str, dict[str, object], float]] = [
     *((model, {"resolution": resolution}, price) for model in TURBO for resolution, price in
       (("480p", 40), ("580p", 60), ("720p", 80))),
@@ -144,12 +145,12 @@ PRICES: list[tuple[str, dict[str, object], float]] = [
     *((model, {"resolution": resolution}, 5 * price) for model in ANIMATE for resolution, price in
       (("480p", 6), ("580p", 9.5), ("720p", 12.5))),
     *((model, {}, 30) for model in ANIMATE),
-    *(("wan/2-6-image-to-video", {"resolution": resolution, "duration": duration}, price) for resolution, duration, price in
+    *((WAN26, {"resolution": resolution, "duration": duration}, price) for resolution, duration, price in
       (("720p", "5", 70), ("720p", "10", 140), ("720p", "15", 210),
        ("1080p", "5", 104.5), ("1080p", "10", 209.5), ("1080p", "15", 315))),
-    ("wan/2-6-image-to-video", {}, 104.5),
-    ("wan/2-6-image-to-video", {"resolution": "720p"}, 70),
-    ("wan/2-6-image-to-video", {"duration": "15"}, 315),
+    (WAN26, {}, 104.5),
+    (WAN26, {"resolution": "720p"}, 70),
+    (WAN26, {"duration": "15"}, 315),
 ]  # fmt: skip
 
 
@@ -174,9 +175,9 @@ def test_only_the_animate_models_are_paid_by_the_second() -> None:
         ("wan/9", {}),
         ("wan/2-2-animate-move", {"resolution": "1080p"}),
         ("wan/2-2-animate-move", {"resolution": ["480p"]}),
-        ("wan/2-6-image-to-video", {"duration": "20"}),
-        ("wan/2-6-image-to-video", {"duration": 5}),
-        ("wan/2-6-image-to-video", {"duration": None}),
+        (WAN26, {"duration": "20"}),
+        (WAN26, {"duration": 5}),
+        (WAN26, {"duration": None}),
     ],
 )
 def test_what_is_not_on_the_list_has_no_price(model: str, fields: dict[str, object]) -> None:

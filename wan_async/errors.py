@@ -29,7 +29,7 @@ Every error survives pickling: its data are its `args`, so that it can cross pro
 
 from __future__ import annotations
 
-import pickle  # noqa: S403
+import pickle
 from typing import TYPE_CHECKING, Any
 
 from ._words import one_line, shown
@@ -90,7 +90,7 @@ class InvalidInputError(WanError, ValueError):
     def __str__(self) -> str:
         return f"{self.field}: {shown(self.given)} is not allowed; allowed: {self.allowed}"
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> str | tuple[Any, ...]:
         """Pickle `given` as its text where it cannot be pickled, such as an open file."""
         try:
             pickle.dumps(self.given)

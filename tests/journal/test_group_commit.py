@@ -162,6 +162,19 @@ async def test_a_cancelled_closing_closes_and_is_cancelled(path: Path, times: in
     assert writers() == []
 
 
+async def test_closing_does_not_wait_long_for_somebody_who_reads(path: Path) -> None:
+    journal = await OpenJournal.open(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN")
+        assert other.execute("SELECT count(*) FROM item").fetchone() == (0,)
+        await done(journal, "k")
+        start = time.perf_counter()
+        await journal.aclose()
+        assert time.perf_counter() - start < 5
+    with Journal.open_readonly(path) as reader:
+        assert reader.counts().done == 1
+
+
 async def test_closing_in_a_cancelled_scope_closes(path: Path) -> None:
     journal = await OpenJournal.open(path)
     with anyio.CancelScope() as scope:

@@ -83,6 +83,12 @@ def test_a_lock_whose_file_was_removed_meanwhile_is_not_taken_for_one(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_where_no_lock_can_be_made_there_is_no_journal(tmp_path: Path) -> None:
+    (tmp_path / "run.db-lock").mkdir()
+    with pytest.raises(JournalError, match="cannot be locked"):
+        Lock(str(tmp_path / "run.db"))
+
+
 @pytest.mark.parametrize("told", [b"", b"[]", b"{}", b"{"])
 def test_a_holder_that_has_not_signed_is_another_process(tmp_path: Path, told: bytes) -> None:
     lock = Lock(str(tmp_path / "run.db"))

@@ -128,16 +128,16 @@ def test_what_json_cannot_hold_is_refused(value: Any) -> None:
 
 @pytest.mark.parametrize("value", [None, [], "a", 1, [("a", 1)], {1: 2}])
 def test_extra_and_input_are_objects(value: Any) -> None:
-    with pytest.raises(InvalidInputError, match="^extra: "):
+    with pytest.raises(InvalidInputError, match=r"^extra: "):
         Wan22TextToVideoTurbo(prompt="a fox", extra=value)
-    with pytest.raises(InvalidInputError, match="^input: "):
+    with pytest.raises(InvalidInputError, match=r"^input: "):
         CustomInput("m", value)
 
 
 def test_extra_takes_no_known_name() -> None:
-    with pytest.raises(InvalidInputError, match="^extra: 'seed' is not allowed"):
+    with pytest.raises(InvalidInputError, match=r"^extra: 'seed' is not allowed"):
         Wan22TextToVideoTurbo(prompt="a fox", extra={"new": 1, "seed": 1})
-    with pytest.raises(InvalidInputError, match="^extra: 'prompt' is not allowed"):
+    with pytest.raises(InvalidInputError, match=r"^extra: 'prompt' is not allowed"):
         CustomInput("m", {"prompt": "a"}, extra={"prompt": "b"})
     assert wire(CustomInput("m", {"prompt": "a"}, extra={"price": 1, "model": "x"})) == {
         "prompt": "a",
@@ -161,13 +161,13 @@ def test_the_callers_objects_may_change_afterwards() -> None:
 
 @pytest.mark.parametrize("model", ["", None, 5, b"m", "\ud800", msgspec.UNSET])
 def test_a_custom_model_is_a_name(model: Any) -> None:
-    with pytest.raises(InvalidInputError, match="^model: "):
+    with pytest.raises(InvalidInputError, match=r"^model: "):
         CustomInput(model, {})
 
 
 @pytest.mark.parametrize("price", [-0.1, float("nan"), float("inf"), True, "5", None, 10**400])
 def test_a_custom_price_is_a_number(price: Any) -> None:
-    with pytest.raises(InvalidInputError, match="^price: .* a finite number ≥ 0$"):
+    with pytest.raises(InvalidInputError, match=r"^price: .* a finite number ≥ 0$"):
         CustomInput("m", {}, price=price)
 
 
@@ -182,8 +182,8 @@ def test_durations_may_be_integers() -> None:
         assert task_input.duration == str(duration)
         assert wire(task_input)["duration"] == str(duration)
     for bad in (True, 5.0, 0, 20, "05", [5]):
-        with pytest.raises(InvalidInputError, match="^duration: .* 5 or 10 or 15 or '10' or '15' or '5'$"):
-            Wan26ImageToVideo(prompt="ab", image_urls=(URL,), duration=bad)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        with pytest.raises(InvalidInputError, match=r"^duration: .* 5 or 10 or 15 or '10' or '15' or '5'$"):
+            Wan26ImageToVideo(prompt="ab", image_urls=(URL,), duration=bad)  # pyright: ignore[reportArgumentType]
 
 
 def test_enums_are_kept_as_their_values() -> None:
@@ -202,7 +202,7 @@ def test_enums_are_kept_as_their_values() -> None:
 
 
 def test_unset_is_no_value_of_a_required_field() -> None:
-    with pytest.raises(InvalidInputError, match="^prompt: UNSET is not allowed"):
+    with pytest.raises(InvalidInputError, match=r"^prompt: UNSET is not allowed"):
         Wan22TextToVideoTurbo(prompt=msgspec.UNSET)  # pyright: ignore[reportArgumentType]
 
 
@@ -233,14 +233,14 @@ def test_input_from_names_what_is_wrong(model: str) -> None:
 
 @pytest.mark.parametrize("model", ["wan/9", "", None, 5, [], {}])
 def test_an_unknown_model_is_refused(model: Any) -> None:
-    with pytest.raises(InvalidInputError, match="^model: .* 'wan/2-2-animate-move' or "):
+    with pytest.raises(InvalidInputError, match=r"^model: .* 'wan/2-2-animate-move' or "):
         input_from(model, {})
 
 
 def test_an_unknown_model_may_be_custom() -> None:
     assert input_from("wan/9", {"a": 1}, custom=True) == CustomInput("wan/9", {"a": 1})
-    with pytest.raises(InvalidInputError, match="^model: "):
-        input_from([], {"a": 1}, custom=True)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    with pytest.raises(InvalidInputError, match=r"^model: "):
+        input_from([], {"a": 1}, custom=True)  # pyright: ignore[reportArgumentType]
 
 
 @given(OBJECTS, st.randoms())
@@ -338,9 +338,9 @@ def test_bounds_that_no_model_uses_yet() -> None:
 
     check_fields(Free("", 10**9, []))
     for bad, allowed in (
-        (Free(1, 1, []), "text"),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-        (Free("", 1.0, []), "an integer"),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-        (Free("", 1, "abc"), "a list"),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        (Free(1, 1, []), "text"),  # pyright: ignore[reportArgumentType]
+        (Free("", 1.0, []), "an integer"),  # pyright: ignore[reportArgumentType]
+        (Free("", 1, "abc"), "a list"),  # pyright: ignore[reportArgumentType]
     ):
         with pytest.raises(InvalidInputError) as caught:
             check_fields(bad)

@@ -15,12 +15,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+
 from wan_async import InvalidInputError
 from wan_async._protocol import create_task
 from wan_async.models import MODELS, WanInput
 
 Node: TypeAlias = dict[str, Any]
-Fields: TypeAlias = dict[str, object]
+Fields: TypeAlias = dict[str, Any]
 
 SCHEMA: Node = json.loads((Path(__file__).parent.parent / "data" / "create_task.schema.json").read_text())
 INPUTS: dict[str, Node] = {
@@ -87,14 +88,15 @@ def right(name: str, node: Node) -> st.SearchStrategy[object]:
 
 
 ODD: list[object] = [
-    None, True, False, 0, 1, -1, 5, 2**31, 0.0, 0.5, 5.0, -0.5, 1e300, float("nan"), float("inf"), "", "a",
-    "5", "720P", " 720p", "720p\n", "auto ", [], {}, [[]], [""], b"720p", (), object(), {"a": 1}, {"720p"}, msgspec.UNSET,
-    "\ud800", "x" * 5001, "я" * 5001, "x" * 100_000,
+    None, True, False, 0, 1, -1, 5, 2**31, 0.0, 0.5, 5.0, -0.5, 1e300, float("nan"), float("inf"), "", "a", "5",
+    "720P", " 720p", "720p\n", "auto ", [], {}, [[]], [""], b"720p", (), object(), {"a": 1}, {"720p"},
+    msgspec.UNSET, "\ud800", "x" * 5001, "я" * 5001, "x" * 100_000,
 ]  # fmt: skip
 
 BAD_URLS: list[object] = [
     "ftp://example.com/a", "file:///etc/passwd", "data:image/png;base64,AAAA", "javascript:alert(1)", "http://",
-    "https:///path", "http://:80/", "http://user@/", "http:example.com", "//example.com/a", "example.com/a.png", "/a.png",
+    "https:///path", "http://:80/", "http://user@/", "http:example.com", "//example.com/a", "example.com/a.png",
+    "/a.png",
     "http://example.com/a b", "http://example.com/я", "http://пример.рф/", "http://example.com/\n", "http://example.com\n",
     " http://example.com/", "http://example.com/\x00", "http://exa\tmple.com/", "http://example.com/%", "http://a/%zz",
     "http://[::1", "http://[::g]/", "http://[fe80::1%eth0]/", "http://[1.2.3.4]/", "http://[::1]x/", "http://a]b/",
@@ -144,7 +146,12 @@ def is_refused(node: Node, name: str, value: object) -> bool:
     if isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
         return True
     strict = {**node, "format": "uri"} if is_url(name) and node["type"] == "string" else node
-    return not VALIDATOR.evolve(schema=strict).is_valid(value)
+    return not is_valid(strict, value)
+
+
+def is_valid(node: Node, value: object) -> bool:
+    validator: Any = Draft202012Validator(node, format_checker=Draft202012Validator.FORMAT_CHECKER)
+    return validator.is_valid(value)
 
 
 def test_the_models_are_the_schemas() -> None:
@@ -187,12 +194,9 @@ def test_what_the_schema_refuses_a_struct_refuses(model: str, name: str, data: s
 def check_refusal(cls: type[WanInput], fields: Fields, name: str) -> None:
     with pytest.raises(InvalidInputError) as caught:
         cls(**fields)
-    error = caught.value
-    given, sub = fields[name], f"{name}[0]"
-    assert (error.field, id(error.given)) in {
-        (name, id(given)),
-        *([(sub, id(given[0]))] if isinstance(given, list) and given else []),
-    }
+    error, given = caught.value, fields[name]
+    assert error.field in {name, f"{name}[0]"}
+    assert error.given is (given if error.field == name else given[0])
     assert error.allowed
     assert str(error).startswith(f"{error.field}: ")
     assert str(error).endswith(f" is not allowed; allowed: {error.allowed}")

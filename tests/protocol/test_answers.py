@@ -42,9 +42,8 @@ def body_of(sample: dict[str, Any]) -> bytes:
     return sample["text"].encode() if "text" in sample else json.dumps(sample["body"]).encode()
 
 
-def enveloped(code: object, msg: object = "", data: object = None, *, status: int = 200, **headers: str) -> Answer:
-    body = json.dumps({"code": code, "msg": msg, "data": data}).encode()
-    return Answer(status, body, {name.replace("_", "-"): value for name, value in headers.items()}, received_at=1000.0)
+def enveloped(code: object, msg: object = "", data: object = None, *, status: int = 200) -> Answer:
+    return Answer(status, json.dumps({"code": code, "msg": msg, "data": data}).encode())
 
 
 EXPECTED: dict[str, tuple[Reader, object]] = {
@@ -224,9 +223,9 @@ def test_a_task_id_is_text(data: object, task_id: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [None, "", "t", 5, [], ["taskId"], {}, {"taskId": None}, {"taskId": ""}, {"taskId": True}, {"taskId": ["t"]},
-             {"taskid": "t"}, {"taskId": 1.5}]
-)  # fmt: skip
+    "data",
+    [None, "", "t", 5, [], ["taskId"], {}, {"taskid": "t"}, *({"taskId": bad} for bad in (None, "", True, ["t"], 1.5))],
+)
 def test_200_without_a_task_id_is_no_verdict(data: object) -> None:
     with pytest.raises(ResponseError, match="without a task id"):
         read_created(enveloped(200, "success", data))
@@ -279,13 +278,10 @@ def test_of_equal_keys_the_last_counts() -> None:
     ],
 )
 def test_retry_after(value: str, seconds: float | None) -> None:
-    for name in ("retry_after", "Retry_After"):
-        for answer in (
-            enveloped(429, "slow", **{name: value}),
-            Answer(429, b"slow", {name.replace("_", "-"): value}, received_at=1000.0),
-        ):
+    for name in ("retry-after", "Retry-After"):
+        for status, body in ((200, b'{"code":429}'), (429, b"slow")):
             with pytest.raises(RateLimitError) as caught:
-                read_created(answer)
+                read_created(Answer(status, body, {name: value}, received_at=1000.0))
             assert caught.value.retry_after == seconds
 
 
@@ -296,20 +292,19 @@ def test_without_retry_after_there_is_none() -> None:
 
 
 KEYS = ["code", "msg", "message", "data", "taskId", "task_id", "state", "param", "resultJson", "resultUrls", "failCode",
-        "failMsg", "costTime", "createTime", "completeTime", "creditsConsumed", "progress", "input", "model"]  # fmt: skip
+        "failMsg", "costTime", "createTime", "completeTime", "creditsConsumed", "progress", "input",
+        "model"]  # fmt: skip
 NUMBERS = (
     st.integers() | st.floats() | st.sampled_from([10**400, -(10**4299), 2**63, 1e308, -1e308, 8.64e15, 1777803956261])
 )
 LEAVES = (
     st.none() | st.booleans() | NUMBERS | st.text(max_size=8)
-    | st.sampled_from(["success", "fail", "{}", '{"input":"{}"}', '{"resultUrls":["u",1,""]}', "[" * 100_000, "\udc00", "nan"])
+    | st.sampled_from(["success", "fail", "{}", '{"input":"{}"}', '{"resultUrls":["u",1,""]}', "[" * 100_000, "\udc00"])
 )  # fmt: skip
 STRUCTURES = st.recursive(
     LEAVES,
     lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(KEYS), inner, max_size=8)
-        | inner.map(lambda value: json.dumps(value))
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=8) | inner.map(json.dumps)
     ),
     max_leaves=12,
 )
@@ -336,12 +331,13 @@ def test_any_answer_is_a_value_or_an_error_of_ours(
     if data.draw(st.booleans()) and body:
         cut = data.draw(st.integers(0, len(body)))
         body = body[:cut] + data.draw(st.binary(max_size=3)) + body[cut + 1 :]
+    words: list[str] = []
     for reader, kind in zip(READERS, (str, TaskRecord, float, str), strict=True):
         try:
             value = reader(Answer(status, body, headers))
         except WanError as error:
-            assert len(str(error).splitlines()) == 1
-            str(error).encode()
+            words.append(str(error))
         else:
             assert type(value) is kind
             assert value or not isinstance(value, str)
+    assert all(len(text.encode().decode().splitlines()) == 1 for text in words)

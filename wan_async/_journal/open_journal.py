@@ -151,7 +151,7 @@ class OpenJournal:
     async def aclose(self) -> None:
         """Write what was asked, close the file, release the lock, end the thread; again: wait for that.
 
-        A cancellation is raised when that is done; it takes milliseconds.
+        A cancellation is raised when that is done; it takes milliseconds, at most some 0.5 s when others are reading.
         """
         await _close(self._writer)
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _write_record = msgspec.json.Encoder().encode
 
-_SEEN = "INSERT INTO seen VALUES (?, 1) ON CONFLICT DO UPDATE SET times = times + 1"
+_SEEN = "INSERT INTO seen VALUES (?, 1) ON CONFLICT (content) DO UPDATE SET times = times + 1"
 _TIMES = "SELECT times FROM seen WHERE content = ?"
 _BY_KEY = f"SELECT {COLUMNS} FROM item WHERE key = ?"  # noqa: S608
 _BY_TOKEN = f"SELECT {COLUMNS} FROM item WHERE token = ?"  # noqa: S608

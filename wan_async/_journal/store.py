@@ -96,8 +96,12 @@ class Store:
                 raise JournalError(f"{self.path} cannot be written: {path} was deleted or replaced while in use")
 
     def close(self) -> None:
-        """Put the write-ahead log back into the file, as far as that works, and let the lock go."""
+        """Put the write-ahead log back into the file, as far as that works, and let the lock go.
+
+        Somebody who is in the middle of reading is waited for half a second; what stays in the log is safe there.
+        """
         with contextlib.suppress(sqlite3.Error):
+            self.database.execute("PRAGMA busy_timeout = 500")
             self.database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         with contextlib.suppress(sqlite3.Error):
             self.database.close()

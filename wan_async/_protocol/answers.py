@@ -74,7 +74,8 @@ _MESSAGE = 1000
 _NO_CREDITS = re.compile(r"credits?\b.*\binsufficient|insufficient\b.*\bcredit", re.IGNORECASE | re.DOTALL)
 _VALIDATION = re.compile(
     r"required|invalid|illegal|not (?:within|in|a|an|supported|allowed|valid)\b|must\b|should be|cannot be|can't be"
-    r"|exceed|too (?:long|short|large|small|many)|out of range|at (?:least|most)|unsupported|missing|incorrect|(?<!went )wrong",
+    r"|exceed|too (?:long|short|large|small|many)|out of range|at (?:least|most)|unsupported|missing|incorrect"
+    r"|(?<!went )wrong",
     re.IGNORECASE,
 )
 _NULL_RECORD = re.compile(r"recordInfo is null", re.IGNORECASE)
