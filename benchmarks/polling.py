@@ -1,6 +1,9 @@
 """Looks per task, how late tasks are found done, and queries a second: ours against fixed intervals, in virtual time.
 
-`python -m benchmarks.polling [--json] [--plot FILE] [--tasks N]`
+`python -m benchmarks.polling [--json] [--plot PATH]`
+
+Columns: looks per task; `late` and `latest`, the mean and the most in percent of the task's duration; the most queries
+in a second; the percentage of queries that were rejected.
 
 Measured: one provider whose tasks take their time by a mix of durations, a round trip of 60 ms, a query limit that
 counts a sliding window; tasks are submitted at 2 a second. The rivals' ways: fal looks every 0.1 s and replicate every
@@ -11,15 +14,11 @@ before. Ours, plain: `Polling(interval=6)`. The last mix puts more tasks in than
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
 import random
-import sys
 from collections import deque
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from wan_async._limiter import SlidingWindowLimiter
@@ -29,34 +28,58 @@ from wan_async._protocol import TaskRecord, TaskState
 from wan_async.emulator.virtual_time import VirtualTimeLoop
 from wan_async.errors import RateLimitError
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+from ._report import new_figure, options, save, show
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+TASKS = 200
 ROUND_TRIP = 0.06
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+Draw = Callable[[random.Random, float], float]
+"""How long a task takes, by chance and by how much of the batch came before it."""
 
 
 class Mix(NamedTuple):
     """Tasks to be waited for: how long they take, how many a second are submitted, how many queries are allowed."""
 
     name: str
-    draw: Callable[[random.Random, float], float]
+    draw: Draw
     rate: float = 2.0
     queries: int = 1000
 
     def durations(self, count: int) -> list[float]:
-        draw = random.Random(7)
-        return [max(0.5, self.draw(draw, number / count)) for number in range(count)]
+        chance = random.Random(7)
+        return [max(0.5, self.draw(chance, number / count)) for number in range(count)]
+
+
+def around(middle: float) -> Draw:
+    """Spread by 12 %."""
+    return lambda chance, part: chance.gauss(middle, 0.12 * middle)
+
+
+def heavy_tail(chance: random.Random, part: float) -> float:
+    return 60 * chance.lognormvariate(0, 0.4)
+
+
+def two_humps(chance: random.Random, part: float) -> float:
+    return chance.gauss(10, 1) if chance.random() < 0.7 else chance.gauss(200, 20)
+
+
+def faster_from_half_on(chance: random.Random, part: float) -> float:
+    return (60 if part < 0.5 else 30) * chance.gauss(1, 0.12)
 
 
 MIXES = (
-    Mix("4 s ± 12 %", lambda draw, part: draw.gauss(4, 0.48)),
-    Mix("60 s ± 12 %", lambda draw, part: draw.gauss(60, 7.2)),
-    Mix("240 s ± 12 %", lambda draw, part: draw.gauss(240, 28.8)),
-    Mix("60 s, heavy tail", lambda draw, part: 60 * draw.lognormvariate(0, 0.4)),
-    Mix("10 s or 200 s", lambda draw, part: draw.gauss(10, 1) if draw.random() < 0.7 else draw.gauss(200, 20)),
-    Mix("60 s, then 30 s", lambda draw, part: (60 if part < 0.5 else 30) * draw.gauss(1, 0.12)),
-    Mix("all at once, 10 queries/s", lambda draw, part: draw.gauss(60, 7.2), rate=1e6, queries=10),
+    Mix("4 s ± 12 %", around(4)),
+    Mix("60 s ± 12 %", around(60)),
+    Mix("240 s ± 12 %", around(240)),
+    Mix("60 s, heavy tail", heavy_tail),
+    Mix("10 s or 200 s", two_humps),
+    Mix("60 s, then 30 s", faster_from_half_on),
+    Mix("all at once, 10 queries/s", around(60), rate=1e6, queries=10),
 )
 
 
@@ -66,10 +89,10 @@ class Result(NamedTuple):
     mix: str
     way: str
     looks: float
-    late_percent: float
-    latest_percent: float
+    late: float
+    latest: float
     most_per_second: int
-    rejected_percent: float
+    rejected: float
 
 
 class Provider:
@@ -116,22 +139,26 @@ class Provider:
         return most
 
 
+Wait = Callable[[str], Awaitable[object]]
+Waiter = Callable[[Provider, Mix, int], Wait]
+
+
 class Way(NamedTuple):
-    """A way to wait: given a provider, what awaits one task."""
+    """A way to wait: given a provider, a mix and a number of tasks, what awaits one of them."""
 
     name: str
-    waiter: Callable[[Provider, Mix, int], Callable[[str], Awaitable[object]]]
+    waiter: Waiter
 
 
-def fixed(interval: float, jitter: float = 0.0) -> Callable[[Provider, Mix, int], Callable[[str], Awaitable[object]]]:
+def fixed(interval: float, jitter: float = 0.0) -> Waiter:
     """Each task looks for itself, every `interval` ± `jitter` seconds."""
 
-    def waiter(provider: Provider, mix: Mix, count: int) -> Callable[[str], Awaitable[object]]:
-        draw = random.Random(3)
+    def waiter(provider: Provider, mix: Mix, count: int) -> Wait:
+        chance = random.Random(3)
 
         async def wait(task_id: str) -> None:
             while True:
-                await asyncio.sleep(interval + draw.uniform(-jitter, jitter))
+                await asyncio.sleep(interval + chance.uniform(-jitter, jitter))
                 try:
                     record = await provider.read(task_id)
                 except RateLimitError:
@@ -144,15 +171,15 @@ def fixed(interval: float, jitter: float = 0.0) -> Callable[[Provider, Mix, int]
     return waiter
 
 
-def ours(polling: Polling, *, warm: bool) -> Callable[[Provider, Mix, int], Callable[[str], Awaitable[object]]]:
+def ours(polling: Polling, *, warm: bool) -> Waiter:
     """One poller for all, inside the query limit."""
 
-    def waiter(provider: Provider, mix: Mix, count: int) -> Callable[[str], Awaitable[object]]:
+    def waiter(provider: Provider, mix: Mix, count: int) -> Wait:
         poller = Poller(provider.read, SlidingWindowLimiter(RateLimit(mix.queries, per=1.0)), polling)
         if warm:
-            draw = random.Random(11)
+            chance = random.Random(11)
             for _ in range(count):
-                poller.observe("", max(0.5, mix.draw(draw, 0.0)))
+                poller.observe("", max(0.5, mix.draw(chance, 0.0)))
         return poller.wait
 
     return waiter
@@ -204,52 +231,34 @@ def measure(count: int) -> list[Result]:
     results: list[Result] = []
     for mix in MIXES:
         for way in WAYS:
-            if way.name.startswith("fal") and mix.queries < 1000:
-                continue  # 2000 tasks at 10 looks a second each: minutes of simulation for a table of rejections
             with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
                 results.append(runner.run(run(way, mix, count)))
     return results
 
 
-def show(results: list[Result]) -> None:
-    """The results as a table."""
-    print(f"{'mix':26} {'way':26} {'looks':>7} {'late %':>7} {'latest %':>9} {'max/s':>6} {'rejected %':>10}")
-    for before, result in pairwise([None, *results]):
-        assert result is not None
-        mix = "" if before is not None and before.mix == result.mix else result.mix
-        print(
-            f"{mix:26} {result.way:26} {result.looks:7.1f} {result.late_percent:7.1f} {result.latest_percent:9.0f}"
-            f" {result.most_per_second:6} {result.rejected_percent:10.1f}"
-        )
-
-
-def plot(results: list[Result], file: Path) -> None:
-    """Lateness by looks per task, a panel per mix; needs matplotlib."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(4 * len(MIXES), 4), layout="constrained")
-    for axes, mix in zip(figure.subplots(1, len(MIXES)), MIXES, strict=True):
+def draw(results: list[Result]) -> Figure:
+    """Lateness by looks per task, a panel per mix: below and to the left is better."""
+    figure = new_figure(16, 7)
+    panels = figure.subplots(2, 4).flat
+    for panel, mix in zip(panels, MIXES, strict=False):
         for result in results:
             if result.mix == mix.name:
-                axes.loglog(result.looks, max(result.late_percent, 0.1), "o", label=result.way)
-        axes.set(title=mix.name, xlabel="looks per task", ylabel="found late, % of the duration")
-    figure.axes[0].legend(fontsize="small")
-    figure.savefig(file)
+                panel.loglog(result.looks, result.late, "o", label=result.way)
+        panel.axvline(5, color="0.8")
+        panel.axhline(4, color="0.8")
+        panel.set(title=mix.name, xlabel="looks per task", ylabel="found late, % of the duration")
+    panels[len(MIXES)].axis("off")
+    panels[len(MIXES)].legend(*panels[0].get_legend_handles_labels(), loc="center")
+    return figure
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="write a plot: .png or .svg; needs matplotlib")
-    parser.add_argument("--tasks", type=int, default=600, help="tasks of each mix")
-    arguments = parser.parse_args()
-    results = measure(arguments.tasks)
-    if arguments.json:
-        json.dump([result._asdict() for result in results], sys.stdout, indent=1)
-    else:
-        show(results)
-    if arguments.plot:
-        plot(results, arguments.plot)
+    """Measure, print, and draw where asked to."""
+    chosen = options(__doc__)
+    results = measure(TASKS)
+    show([result._asdict() for result in results], as_json=chosen.as_json, missing={})
+    if chosen.plot is not None:
+        save(draw(results), chosen.plot)
 
 
 if __name__ == "__main__":

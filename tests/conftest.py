@@ -18,7 +18,9 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "virtual_time: the test's event loop jumps to the next timer instead of sleeping")
+    config.addinivalue_line(
+        "markers", "virtual_time: the test's event loop jumps to the next timer instead of sleeping"
+    )
 
 
 def pytest_asyncio_loop_factories(

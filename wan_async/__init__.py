@@ -8,6 +8,7 @@ from ._client import WanClient
 from ._policy.settings import Polling, RateLimit, Retry, Timeout
 from ._protocol import TaskRecord, TaskState
 from ._task import WanTask
+from ._transfers import UploadedFile
 from ._transport import SessionPool, Transport
 from ._version import __version__
 from .errors import (
@@ -76,6 +77,7 @@ __all__ = [
     "Timeout",
     "Transport",
     "TransportError",
+    "UploadedFile",
     "Wan22AnimateMove",
     "Wan22AnimateReplace",
     "Wan22ImageToVideoTurbo",

@@ -27,6 +27,7 @@ class ClientOptions(TypedDict, total=False):
 
     api_key: str | None
     base_url: str | None
+    upload_url: str | None
     limit: RateLimit
     query_limit: RateLimit
     polling: Polling
@@ -41,6 +42,7 @@ class Settings(msgspec.Struct, frozen=True):
 
     api_key: str
     base_url: str
+    upload_url: str | None
     limit: RateLimit
     query_limit: RateLimit
     polling: Polling
@@ -60,6 +62,7 @@ def checked(
     *,
     api_key: str | None,
     base_url: str | None,
+    upload_url: str | None,
     limit: RateLimit,
     query_limit: RateLimit,
     polling: Polling,
@@ -76,6 +79,7 @@ def checked(
     return Settings(
         api_key=key_from(api_key),
         base_url=base_url_from(base_url),
+        upload_url=url_from("upload_url", upload_url, "APIKLEY_UPLOAD_URL"),
         limit=a(RateLimit, "limit", limit),
         query_limit=a(RateLimit, "query_limit", query_limit),
         polling=a(Polling, "polling", polling),

@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 import msgspec
@@ -142,9 +143,11 @@ def _is_unicode(text: str) -> bool:
 
 
 def _url_check(text: Check) -> Check:
-    def check(field: str, value: Any) -> str:
+    def check(field: str, value: Any) -> str | Path:
+        if isinstance(value, Path):
+            return value
         if not is_url(value):
-            raise InvalidInputError(field, value, URL_RULE)
+            raise InvalidInputError(field, value, f"{URL_RULE}, or a pathlib.Path of a file to upload")
         return text(field, value)
 
     return check

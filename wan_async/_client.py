@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack
@@ -17,10 +15,11 @@ from ._calls import Calls, Intent
 from ._checks import URL_RULE, is_url
 from ._policy.settings import Polling, RateLimit, Retry, Timeout
 from ._poller import Poller
+from ._pollers import Pollers
 from ._protocol import TaskRecord
 from ._task import WanTask, kind_of
-from ._transfers import Transfers
-from ._transport import SessionPool, Transport
+from ._transfers import Transfers, Uploadable, UploadedFile
+from ._transport import Transport
 from ._windows import Windows
 from .errors import InvalidInputError, WanError
 from .events import Event
@@ -53,6 +52,7 @@ class WanClient:
     Args:
         api_key: the API key; left out, `APIKLEY_API_KEY` from the environment.
         base_url: the API's scheme and host; left out, `APIKLEY_BASE_URL`, else https://api.apikley.ru.
+        upload_url: the upload host's scheme and host; left out, `APIKLEY_UPLOAD_URL`. Needed for uploads only.
         limit: new tasks per window.
         query_limit: all other calls per window.
         polling: when waiting tasks are looked at; by default learnt.
@@ -70,6 +70,7 @@ class WanClient:
         api_key: str | None = None,
         *,
         base_url: str | None = None,
+        upload_url: str | None = None,
         limit: RateLimit = LIMIT,
         query_limit: RateLimit = QUERY_LIMIT,
         polling: Polling = Polling(),  # noqa: B008
@@ -81,6 +82,7 @@ class WanClient:
         settings = checked(
             api_key=api_key,
             base_url=base_url,
+            upload_url=upload_url,
             limit=limit,
             query_limit=query_limit,
             polling=polling,
@@ -104,8 +106,9 @@ class WanClient:
             timeout=settings.timeout,
             notify=None if settings.on_event is None else guarded(settings.on_event),
         )
-        self._transfers = Transfers(settings.pool, self._calls, settings.retry, settings.timeout)
-        self._pollers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Poller] = weakref.WeakKeyDictionary()
+        self._transfers = Transfers(settings, self._calls)
+        self._pollers = Pollers(lambda: Poller(self._calls.read_once, self._queries, settings.polling), settings.pool)
+        self._poller = self._pollers.running
 
     def __repr__(self) -> str:
         return f"WanClient(base_url={self._settings.base_url!r})"
@@ -200,8 +203,9 @@ class WanClient:
                 with it submits nothing twice and loses nothing. Made when it is missing.
             replay: give the finished outcomes of earlier runs again, first, marked `replayed`.
             resubmit_unknown: send again what earlier runs left with an unknown fate; that may pay twice.
-            download_to: a folder for the clips, made when missing; each is fetched before its outcome is handed over,
-                under a name made of its key. With a journal, what an earlier run did not fetch is fetched first.
+            download_to: a folder for the clips, made when missing, or "s3://bucket/prefix" (also gs://, az://,
+                memory://); each is fetched before its outcome is handed over, under a name made of its key. With a
+                journal, what an earlier run did not fetch is fetched too, the oldest first.
             max_credits: submit nothing that could bring the credits spent and at stake above this, list prices
                 standing in until the service tells what was consumed; earlier runs on the journal count.
 
@@ -218,6 +222,23 @@ class WanClient:
         return Batch(steps, inputs, ledger, max_in_flight=max_in_flight, max_credits=max_credits)
 
     # files
+
+    async def upload(self, file: Uploadable, *, name: str | None = None) -> UploadedFile:
+        """Upload a file, for inputs; the same content uploaded again while it lives gives the same URL.
+
+        Args:
+            file: a path, bytes, an async iterable of bytes (read once, so sent once), or the http(s) URL of a file.
+                Any size takes the same memory.
+            name: what its name there is made of; by default the file's own.
+
+        Raises:
+            ConfigurationError: no upload host is known.
+            InvalidInputError: the file cannot be read, or is none of these.
+            ApiError: the upload host refused it.
+            TransportError: nothing moved for `Retry.max_elapsed` seconds.
+        """
+        self._poller()
+        return await self._transfers.uploads.upload(file, name)
 
     async def download(self, record_or_url: TaskRecord | str, to: str | os.PathLike[str]) -> Path:
         """Download a finished task's clip, going on where a connection broke off; gives the file's path.
@@ -257,37 +278,17 @@ class WanClient:
 
     async def aclose(self) -> None:
         """Close what this client has open in the running event loop; it can be used again afterwards."""
-        poller = self._pollers.pop(asyncio.get_running_loop(), None)
-        if poller is None:
-            return
-        pool = self._settings.pool
-        try:
-            await poller.aclose()
-        finally:
-            if isinstance(pool, SessionPool):
-                await pool.release()
+        await self._pollers.aclose()
 
     # what the layers below are given
-
-    def _poller(self) -> Poller:
-        """The running loop's scheduler; the first use in a loop holds the pool open."""
-        loop = asyncio.get_running_loop()
-        poller = self._pollers.get(loop)
-        if poller is None:
-            pool = self._settings.pool
-            if isinstance(pool, SessionPool):
-                pool.hold()
-            for closed in [known for known in self._pollers if known.is_closed()]:
-                del self._pollers[closed]
-            poller = self._pollers[loop] = Poller(self._calls.read_once, self._queries, self._settings.polling)
-        return poller
 
     async def _submit(self, task_input: WanInput, callback_url: str | None = None, intent: Intent | None = None) -> str:
         if not isinstance(task_input, WanInput):
             raise InvalidInputError("task_input", task_input, "an input such as Wan22TextToVideoTurbo")
         if callback_url is not None and not is_url(callback_url):
             raise InvalidInputError("callback_url", callback_url, URL_RULE)
-        return await self._calls.create_task(task_input, callback_url, intent)
+        create = self._calls.create_task
+        return await self._transfers.submit(task_input, lambda ready, its: create(ready, callback_url, its), intent)
 
     async def _submit_item(self, task_input: WanInput, submission: Submission) -> str:
         return await self._submit(task_input, None, submission)

@@ -21,7 +21,7 @@ from ._looks import QueryLimit, look
 from ._policy.agenda import Agenda
 from ._policy.durations import measured
 from ._policy.polling import Planner, ends_wait, is_denial, retry_age
-from ._watches import Waiting, Watch
+from ._watches import Waiting, Watch, resolve
 from .errors import RateLimitError, TransportError, WanError
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class Poller:
             WanError: the poller was closed, or what ended the wait.
         """
         future: asyncio.Future[TaskRecord] = asyncio.get_running_loop().create_future()
-        done = partial(_resolve, future)
+        done = partial(resolve, future)
         watch = self.watch(task_id, done, kind=kind, age=age, deadline=max_wait, at_once=at_once)
         self._futures.add(future)
         try:
@@ -130,6 +130,12 @@ class Poller:
         self._agenda.wake(task)
         self._stirred.set()
         return True
+
+    def wake_all(self) -> None:
+        """Look at all waiting tasks as soon as the limit allows, then as planned: callbacks may have been missed."""
+        for task in tuple(self._tasks.values()):
+            self._agenda.hasten(task, self._clock())
+        self._stirred.set()
 
     def observe(self, kind: Hashable, seconds: float) -> None:
         """Learn that a task of this kind took so long, from a journal for instance."""
@@ -276,15 +282,6 @@ class Poller:
         if schedule.revision != before and self._tasks:
             self._agenda.replan_all(self._tasks.values())
             self._stirred.set()
-
-
-def _resolve(future: asyncio.Future[TaskRecord], outcome: TaskRecord | WanError) -> None:
-    if future.done():
-        return
-    if isinstance(outcome, WanError):
-        future.set_exception(outcome)
-    else:
-        future.set_result(outcome)
 
 
 def _broken(task: Waiting, bug: Exception) -> WanError:

@@ -101,3 +101,13 @@ class Watch:
         except Exception as error:  # noqa: BLE001 - one caller's fault must not reach the others
             message = "what was to be called at a task's end failed"
             asyncio.get_running_loop().call_exception_handler({"message": message, "exception": error})
+
+
+def resolve(future: asyncio.Future[TaskRecord], outcome: TaskRecord | WanError) -> None:
+    """Give a future the outcome of a watch, unless it was cancelled."""
+    if future.done():
+        return
+    if isinstance(outcome, WanError):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)

@@ -7,12 +7,15 @@ checks, messages, JSON schema, the command line and the journal all read the ann
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias, get_args
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias, get_args
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from ._checks import check_extra, check_fields
+from ._local_files import path_to_text
 from .errors import InvalidInputError
 
 __all__ = [
@@ -27,19 +30,27 @@ __all__ = [
     "input_from",
 ]
 
-Url: TypeAlias = Annotated[str, Meta(description="an http(s) URL that the provider can fetch", extra={"url": True})]
+_URL = "an http(s) URL that the provider can fetch"
+if TYPE_CHECKING:  # msgspec knows no union of text and a path, and on the wire there is no path
+    ImageUrl: TypeAlias = str | Path
+    VideoUrl: TypeAlias = str | Path
+else:
+    ImageUrl = Annotated[str, Meta(description=_URL, extra={"url": True, "media": "image"})]
+    VideoUrl = Annotated[str, Meta(description=_URL, extra={"url": True, "media": "video"})]
 Prompt: TypeAlias = Annotated[str, Meta(max_length=5000)]
 Seed: TypeAlias = Annotated[int, Meta(ge=0, le=2147483647)]
 Resolution: TypeAlias = Literal["480p", "580p", "720p"]
 Acceleration: TypeAlias = Literal["none", "regular"]
 
-_canonical = msgspec.json.Encoder(order="sorted").encode
+_canonical = msgspec.json.Encoder(order="sorted", enc_hook=path_to_text).encode
 
 
 class WanInput(msgspec.Struct, frozen=True, kw_only=True):
     """What a task is made from: the base of all inputs.
 
-    A field that is left out is not sent, and the provider's default holds.
+    A field that is left out is not sent, and the provider's default holds. Where a field takes the URL of an image or a
+    video, a `pathlib.Path` may stand: the file (≤ 10 MB) is uploaded when the task is submitted. In a journal such an
+    input is known by the path's text as it was given, so that a resume neither needs the file nor pays again for it.
 
     Attributes:
         model: the model's name on the wire.
@@ -65,7 +76,7 @@ class WanInput(msgspec.Struct, frozen=True, kw_only=True):
         """The `input` object of createTask, ready to be encoded as JSON."""
         if self.extra is UNSET:
             return self
-        fields: dict[str, Any] = msgspec.to_builtins(self)
+        fields: dict[str, Any] = msgspec.to_builtins(self, enc_hook=path_to_text)
         del fields["extra"]
         return {**fields, **self.extra}
 
@@ -75,8 +86,8 @@ class WanInput(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Animate(WanInput, frozen=True, kw_only=True):
-    video_url: Url
-    image_url: Url
+    video_url: VideoUrl
+    image_url: ImageUrl
     resolution: Resolution | UnsetType = UNSET
 
 
@@ -126,7 +137,7 @@ class Wan22ImageToVideoTurbo(_Turbo, frozen=True, kw_only=True):
     """
 
     model: ClassVar[str] = "wan/2-2-a14b-image-to-video-turbo"
-    image_url: Url
+    image_url: ImageUrl
     aspect_ratio: Literal["auto", "16:9", "9:16", "1:1"] | UnsetType = UNSET
 
 
@@ -158,7 +169,7 @@ class Wan26ImageToVideo(WanInput, frozen=True, kw_only=True):
 
     model: ClassVar[str] = "wan/2-6-image-to-video"
     prompt: Annotated[str, Meta(min_length=2, max_length=5000)]
-    image_urls: Annotated[Sequence[Url], Meta(min_length=1, max_length=1)]
+    image_urls: Annotated[Sequence[ImageUrl], Meta(min_length=1, max_length=1)]
     duration: Literal["5", "10", "15", 5, 10, 15] | UnsetType = UNSET
     resolution: Literal["720p", "1080p"] | UnsetType = UNSET
 
@@ -213,13 +224,19 @@ def input_from(model: str, fields: Mapping[str, Any], *, custom: bool = False) -
         if custom:
             return CustomInput(model, dict(fields))
         raise InvalidInputError("model", model, " or ".join(map(repr, MODELS)))
-    names = [name for name in cls.__struct_fields__ if name != "extra"]
-    unknown = {name: value for name, value in fields.items() if name not in names}
+    rules = _may_be_left_out(cls)
+    unknown = {name: value for name, value in fields.items() if name not in rules}
     if unknown and not custom:
         name, value = next(iter(unknown.items()))
-        raise InvalidInputError(str(name), value, f"the fields of {model}: {', '.join(names)}")
-    for name in (field.name for field in msgspec.structs.fields(cls) if field.required):
-        if name not in fields:
+        raise InvalidInputError(str(name), value, f"the fields of {model}: {', '.join(rules)}")
+    for name, may_be_left_out in rules.items():
+        if not may_be_left_out and name not in fields:
             raise InvalidInputError(name, None, "a value: this field is required")
-    known = {name: value for name, value in fields.items() if name in names}
+    known = {name: value for name, value in fields.items() if name in rules}
     return cls(**known, extra=unknown) if unknown else cls(**known)
+
+
+@cache
+def _may_be_left_out(cls: type[WanInput]) -> dict[str, bool]:
+    """The model's fields, and whether each may be left out; asking msgspec takes half a millisecond."""
+    return {field.name: not field.required for field in msgspec.structs.fields(cls) if field.name != "extra"}

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Mapping
+from itertools import pairwise
 
 from wan_async import Retry, Timeout, Wan22TextToVideoTurbo, WanError
 from wan_async._calls import Calls
@@ -29,6 +30,8 @@ HTML = Answer(502, b"<html>")
 class FakeTransport:
     """Plays what it was given, the last for ever; `times` are the loop times of the exchanges."""
 
+    latency = 0.0
+
     def __init__(self, *plays: Answer | BaseException) -> None:
         self.plays = list(plays)
         self.times: list[float] = []
@@ -37,7 +40,7 @@ class FakeTransport:
     async def exchange(self, base_url: str, key: str, request: Request, timeout: float) -> Answer:
         self.times.append(asyncio.get_running_loop().time())
         self.asked.append((base_url, key, request, timeout))
-        await asyncio.sleep(0)
+        await asyncio.sleep(self.latency)
         play = self.plays.pop(0) if len(self.plays) > 1 else self.plays[0]
         if isinstance(play, BaseException):
             raise play
@@ -50,12 +53,14 @@ class FakeTransport:
 class CountingLimiter:
     """Lets everybody through, and says how each permit was ended."""
 
+    latency = 0.0
+
     def __init__(self) -> None:
         self.given = 0
         self.ends: list[tuple[str, float, float | None]] = []
 
     async def acquire(self) -> float:
-        await asyncio.sleep(0)
+        await asyncio.sleep(self.latency)
         self.given += 1
         return float(self.given)
 
@@ -78,16 +83,18 @@ class CountingLimiter:
 class Written:
     """An intent that writes down what it is told, and yields like a disk."""
 
+    latency = 0.0
+
     def __init__(self, log: list[str] | None = None) -> None:
         self.log: list[str] = [] if log is None else log
 
     async def begin(self) -> None:
         self.log.append("begin")
-        await asyncio.sleep(0)
+        await asyncio.sleep(self.latency)
 
     async def again(self, error: WanError) -> None:
         self.log.append(f"again after {type(error).__name__}")
-        await asyncio.sleep(0)
+        await asyncio.sleep(self.latency)
 
 
 class Rig:
@@ -118,4 +125,4 @@ class Rig:
     def gaps(self) -> list[float]:
         """Seconds between one exchange and the next."""
         times = self.transport.times
-        return [after - before for before, after in zip(times, times[1:], strict=False)]
+        return [after - before for before, after in pairwise(times)]

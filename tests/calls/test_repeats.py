@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
 import pytest
 
@@ -32,19 +33,29 @@ pytestmark = pytest.mark.virtual_time
 UNSENT = TransportError("no connection", sent=False)
 SENT = TransportError("the connection broke")
 MAINTENANCE = says(455)
-CREATE: Callable[[Calls], Awaitable[object]] = lambda calls: calls.create_task(FOX)
-CREDIT: Callable[[Calls], Awaitable[object]] = lambda calls: calls.credits()
-RECORD_INFO: Callable[[Calls], Awaitable[object]] = lambda calls: calls.record("t1")
+Call: TypeAlias = Callable[[Calls], Awaitable[object]]
+
+
+def create(calls: Calls) -> Awaitable[object]:
+    return calls.create_task(FOX)
+
+
+def read_credits(calls: Calls) -> Awaitable[object]:
+    return calls.credits()
+
+
+def read_record(calls: Calls) -> Awaitable[object]:
+    return calls.record("t1")
 
 
 @pytest.mark.parametrize("failure", [UNSENT, MAINTENANCE], ids=["unsent", "455"])
-@pytest.mark.parametrize("call", [CREATE, CREDIT], ids=["create", "read"])
+@pytest.mark.parametrize("call", [create, read_credits], ids=["create", "read"])
 async def test_delays_grow_to_a_bound_and_are_jittered_in_full(
-    call: Callable[[Calls], Awaitable[object]], failure: Answer | WanError, monkeypatch: pytest.MonkeyPatch
+    call: Call, failure: Answer | WanError, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for chance in (0.0, 0.5, 0.999):
         monkeypatch.setattr(random, "random", lambda chance=chance: chance)
-        last = CREATED if call is CREATE else CREDITS
+        last = CREATED if call is create else CREDITS
         rig = Rig(*[failure] * 8, last)
         await call(rig.calls)
         assert rig.gaps == pytest.approx([chance * ceiling for ceiling in (0.5, 1, 2, 4, 8, 16, 20, 20)])
@@ -61,9 +72,9 @@ async def test_callers_that_failed_together_do_not_return_together() -> None:
 
 
 @pytest.mark.parametrize("failure", [UNSENT, MAINTENANCE], ids=["unsent", "455"])
-@pytest.mark.parametrize("call", [CREATE, CREDIT], ids=["create", "read"])
+@pytest.mark.parametrize("call", [create, read_credits], ids=["create", "read"])
 async def test_repeats_end_with_the_last_error_when_the_time_is_over(
-    call: Callable[[Calls], Awaitable[object]], failure: Answer | WanError, monkeypatch: pytest.MonkeyPatch
+    call: Call, failure: Answer | WanError, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(random, "random", lambda: 0.999)
     rig = Rig(failure, max_elapsed=30.0)
@@ -73,8 +84,8 @@ async def test_repeats_end_with_the_last_error_when_the_time_is_over(
     assert rig.counted.how()
 
 
-@pytest.mark.parametrize("call", [CREATE, CREDIT, RECORD_INFO], ids=["create", "credits", "record"])
-async def test_with_no_time_nothing_is_repeated(call: Callable[[Calls], Awaitable[object]]) -> None:
+@pytest.mark.parametrize("call", [create, read_credits, read_record], ids=["create", "credits", "record"])
+async def test_with_no_time_nothing_is_repeated(call: Call) -> None:
     rig = Rig(UNSENT, max_elapsed=0.0)
     with pytest.raises(TransportError):
         await call(rig.calls)
@@ -83,20 +94,20 @@ async def test_with_no_time_nothing_is_repeated(call: Callable[[Calls], Awaitabl
     assert not rig.events
 
 
-@pytest.mark.parametrize("call", [CREATE, CREDIT], ids=["create", "read"])
-async def test_the_wait_for_a_slot_is_no_failure(call: Callable[[Calls], Awaitable[object]]) -> None:
+@pytest.mark.parametrize("call", [create, read_credits], ids=["create", "read"])
+async def test_the_wait_for_a_slot_is_no_failure(call: Call) -> None:
     limiter = SlidingWindowLimiter(RateLimit(1, per=600.0))
     limiter.accepted(await limiter.acquire())
-    rig = Rig(UNSENT, CREATED if call is CREATE else CREDITS, max_elapsed=5.0, submissions=limiter, queries=limiter)
+    rig = Rig(UNSENT, CREATED if call is create else CREDITS, max_elapsed=5.0, submissions=limiter, queries=limiter)
     await call(rig.calls)
     assert rig.transport.times[0] > 500.0
     assert len(rig.transport.times) == 2
 
 
-@pytest.mark.parametrize("call", [CREATE, CREDIT], ids=["create", "read"])
-async def test_429_is_waited_out_for_as_long_as_it_takes(call: Callable[[Calls], Awaitable[object]]) -> None:
+@pytest.mark.parametrize("call", [create, read_credits], ids=["create", "read"])
+async def test_429_is_waited_out_for_as_long_as_it_takes(call: Call) -> None:
     limiter = SlidingWindowLimiter(RateLimit(20, per=10.0))
-    last = CREATED if call is CREATE else CREDITS
+    last = CREATED if call is create else CREDITS
     rig = Rig(*[says(429)] * 20, last, max_elapsed=0.0, submissions=limiter, queries=limiter)
     await call(rig.calls)
     assert len(rig.transport.times) == 21
@@ -104,10 +115,10 @@ async def test_429_is_waited_out_for_as_long_as_it_takes(call: Callable[[Calls],
     assert sum(isinstance(event, Throttled) for event in rig.events) == 20
 
 
-@pytest.mark.parametrize("call", [CREATE, CREDIT], ids=["create", "read"])
-async def test_retry_after_brakes_everybody_on_the_limiter(call: Callable[[Calls], Awaitable[object]]) -> None:
+@pytest.mark.parametrize("call", [create, read_credits], ids=["create", "read"])
+async def test_retry_after_brakes_everybody_on_the_limiter(call: Call) -> None:
     limiter = SlidingWindowLimiter(RateLimit(20, per=10.0))
-    last = CREATED if call is CREATE else CREDITS
+    last = CREATED if call is create else CREDITS
     rig = Rig(says(429, headers={"retry-after": "33"}), last, submissions=limiter, queries=limiter)
     bystander = Rig(last, submissions=limiter, queries=limiter)
     mine = asyncio.ensure_future(call(rig.calls))
@@ -119,11 +130,13 @@ async def test_retry_after_brakes_everybody_on_the_limiter(call: Callable[[Calls
     assert rig.events[0] == Throttled(rig.transport.asked[0][2].path, 33.0)
 
 
-async def test_after_a_429_connections_are_repeated_afresh() -> None:
+@pytest.mark.parametrize("call", [create, read_credits], ids=["create", "read"])
+async def test_after_a_429_connections_are_repeated_afresh(call: Call) -> None:
     """A verdict shows that the provider can be reached: what came before is over."""
-    rig = Rig(UNSENT, says(429, headers={"retry-after": "60"}), UNSENT, CREATED, max_elapsed=10.0)
-    rig.calls._submissions = limiter = SlidingWindowLimiter(RateLimit(20, per=10.0))  # pyright: ignore[reportPrivateUsage]
-    await rig.calls.create_task(FOX)
+    limiter = SlidingWindowLimiter(RateLimit(20, per=10.0))
+    plays = UNSENT, says(429, headers={"retry-after": "60"}), UNSENT, CREATED if call is create else CREDITS
+    rig = Rig(*plays, max_elapsed=10.0, submissions=limiter, queries=limiter)
+    await call(rig.calls)
     assert rig.transport.times[-1] > 60.0
     assert limiter.used == 1
 
@@ -183,10 +196,10 @@ FAILURES = {
 
 
 @pytest.mark.parametrize("name", FAILURES)
-@pytest.mark.parametrize("call", [CREDIT, RECORD_INFO], ids=["credits", "record"])
-async def test_reads_are_repeated_after_what_may_pass(name: str, call: Callable[[Calls], Awaitable[object]]) -> None:
+@pytest.mark.parametrize("call", [read_credits, read_record], ids=["credits", "record"])
+async def test_reads_are_repeated_after_what_may_pass(name: str, call: Call) -> None:
     failure, kind = FAILURES[name]
-    rig = Rig(failure, failure, CREDITS if call is CREDIT else RECORD)
+    rig = Rig(failure, failure, CREDITS if call is read_credits else RECORD)
     await call(rig.calls)
     assert len(rig.transport.times) == 3
     assert [type(event.error) for event in rig.events if isinstance(event, Repeated)] == [kind, kind]
@@ -288,37 +301,31 @@ async def test_an_intent_that_cannot_be_renewed_stops_the_repeat() -> None:
 # cancellation
 
 
-@pytest.mark.parametrize("call", [CREATE, CREDIT], ids=["create", "read"])
+@pytest.mark.parametrize("call", [create, read_credits], ids=["create", "read"])
 async def test_a_cancel_at_any_moment_comes_through_and_leaks_no_permit(
-    call: Callable[[Calls], Awaitable[object]],
+    call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    steps = await _steps(call, None)
-    assert steps > 12
-    for moment in range(steps):
-        await _steps(call, moment)
+    monkeypatch.setattr(random, "random", lambda: 0.5)
+    whole = await _cancelled_after(1e9, call)
+    assert whole > 2.0
+    for tenths in range(1, int(whole * 10)):
+        assert await _cancelled_after(tenths / 10 + 0.05, call) < whole
 
 
-async def _steps(call: Callable[[Calls], Awaitable[object]], moment: int | None) -> int:
-    """Run the call step by step, and cancel it after so many."""
-    rig = Rig(UNSENT, says(429), MAINTENANCE, CREATED if call is CREATE else CREDITS)
-
-    async def run() -> object:
-        return await (rig.calls.create_task(FOX, None, Written()) if call is CREATE else call(rig.calls))
-
-    task = asyncio.ensure_future(run())
-    steps = 0
-    while not task.done():
-        if steps == moment:
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-            break
-        await asyncio.sleep(0)
-        if not asyncio.get_running_loop()._ready:  # type: ignore[attr-defined]
-            await asyncio.sleep(0.3)
-        steps += 1
+async def _cancelled_after(seconds: float, call: Call) -> float:
+    """Run a call of which every await takes 0.2 s at least, cancel it, and give how long it took."""
+    rig = Rig(UNSENT, says(429), MAINTENANCE, CREATED if call is create else CREDITS)
+    intent = Written()
+    rig.transport.latency = rig.counted.latency = intent.latency = 0.2
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    running = asyncio.ensure_future(rig.calls.create_task(FOX, None, intent) if call is create else call(rig.calls))
+    timer = loop.call_later(seconds, running.cancel)
+    await asyncio.wait([running])
+    timer.cancel()
     rig.counted.how()
-    return steps
+    assert running.cancelled() == (seconds < 1e9)
+    return loop.time() - started
 
 
 # events

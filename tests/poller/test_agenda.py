@@ -170,6 +170,44 @@ def test_a_dropped_task_is_not_taken() -> None:
     assert agenda.take(20.0) is None
 
 
+def test_dropped_tasks_leave_nothing_behind() -> None:
+    agenda: Agenda[Entry] = Agenda()
+    schedule = Plain(1e6, 10.0)
+    tracemalloc.start()
+    for number in range(10_000):
+        entry = Entry(str(number), schedule, number / 7)
+        agenda.plan(entry, entry.planned())
+        agenda.drop(entry)
+    used = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert used < 10_000 * 50
+
+
+def test_what_becomes_due_later_and_pays_more_is_not_kept_waiting_for_long() -> None:
+    agenda, entries = planned(*([0.0] * 200))
+    for entry in entries:
+        entry.failures = 1
+        entry.looked = 9.9  # it hardly pays to look again
+    assert agenda.take(10.0) is not None
+    late = Entry("late", Plain(1.0, 10.0), 9.0)
+    agenda.plan(late, late.planned())
+    assert late in [agenda.take(10.1) for _ in range(200 // 8 + 2)]
+
+
+def test_hastened_tasks_are_taken_once_and_woken_ones_before_them() -> None:
+    agenda, entries = planned(0.0, 0.0, 0.0, 0.0)
+    assert agenda.any_due(9.0) is False
+    agenda.wake(entries[2])
+    for entry in entries:
+        agenda.hasten(entry, 5.0)
+        agenda.hasten(entry, 5.0)
+    assert agenda.take(5.0) is entries[2]
+    agenda.hasten(entries[2], 5.0)
+    assert {agenda.take(5.0) for _ in range(4)} == {entries[0], entries[1], entries[3], None}
+    entries[0].undone(5.0)
+    assert entries[0].next_due(5.0) == 15.0
+
+
 def test_what_is_learnt_moves_waiting_tasks_forward_and_back() -> None:
     agenda: Agenda[Entry] = Agenda()
     schedule = Learnt()

@@ -72,15 +72,6 @@ def test_the_chance_of_being_done_grows_with_age(durations: list[float], seen: f
     assert -1e-9 <= known.chance(seen, earlier) <= known.chance(seen, later) + 1e-9 <= 1 + 2e-9
 
 
-@given(samples, seconds)
-def test_samples_shift_the_looks_with_them(durations: list[float], seen: float) -> None:
-    some = [10 + duration / 50 for duration in durations]  # within the reach of MAX_GAP
-    twice = learnt([2 * duration for duration in some]).next_look(2 * seen)
-    once = learnt(some).next_look(seen)
-    if LATE_GAP > 0.2 * seen > 0.2 or seen == 0:
-        assert twice == pytest.approx(2 * once, rel=1e-6)
-
-
 @pytest.mark.parametrize("bad", [-1.0, math.inf, math.nan])
 def test_what_is_no_duration_is_ignored(bad: float) -> None:
     known = learnt([5.0])

@@ -53,7 +53,7 @@ async def test_a_wait_gives_the_final_record() -> None:
 
 async def test_a_failed_task_is_a_record_too() -> None:
     provider = Provider()
-    record = await poller(provider).wait(provider.start("t", 3.0, ends=TaskState.FAIL))
+    record = await poller(provider).wait(provider.start("t", 3.0, ends=TaskState.FAIL), max_wait=100.0)
     assert record.state is TaskState.FAIL
 
 
@@ -383,6 +383,22 @@ async def test_a_task_woken_during_a_look_is_looked_at_again_at_once() -> None:
     assert now() == pytest.approx(2 + 2 * ROUND_TRIP)
 
 
+async def test_where_callbacks_were_missed_all_are_looked_at_once_more() -> None:
+    provider = Provider()
+    waiter = poller(provider, polling=Polling(first=600.0, interval=600.0))
+    heard = Heard()
+    for name, seconds in (("done", 10.0), ("undone", 700.0), ("done too", 5.0)):
+        waiter.watch(provider.start(name, seconds), heard)
+    await asyncio.sleep(20)
+    waiter.wake_all()
+    await asyncio.sleep(100)
+    assert [len(provider.looks[name]) for name in ("done", "undone", "done too")] == [1, 1, 1]
+    assert heard.times == pytest.approx([20 + ROUND_TRIP] * 2)
+    await asyncio.sleep(2000)
+    assert provider.looks["undone"] == pytest.approx([20, 620, 1220])
+    waiter.wake_all()  # nobody waits
+
+
 async def test_a_resumed_task_is_looked_at_by_its_age() -> None:
     provider = Provider()
     waiter = poller(provider)
@@ -425,6 +441,18 @@ async def test_the_permit_goes_to_who_needs_it_when_it_comes() -> None:
     assert provider.looks["first"] == pytest.approx([2.0])
     assert provider.looks["second"] == pytest.approx([12.0])
     assert len(heard.outcomes) == 1
+
+
+async def test_a_permit_that_nobody_needs_any_more_is_given_back() -> None:
+    provider, permits = Provider(), Paced(10.0)
+    waiter = poller(provider, permits, EVERY_2)
+    first = waiter.watch(provider.start("first", 50.0), Heard())
+    await asyncio.sleep(11)  # the next permit comes at 12 s
+    waiter.watch(provider.start("second", 1.0), Heard())
+    first.cancel()
+    await asyncio.sleep(1.5)
+    assert permits.ends == [("accepted", None), ("released", None)]
+    await waiter.aclose()
 
 
 async def run_all(provider: Provider, waiter: Poller, durations: list[float], every: float) -> tuple[float, float]:

@@ -84,7 +84,7 @@ LEFT_EMPTY: dict[str, tuple[str, list[Any]]] = {
     "completeTime": ("completed_at", [None, -1, 1e300, 10**30, "2026-05-03", True, {}]),
     "param": ("request", ["", "{", "[]", "5", None, [], "[" * 100_000]),
 }
-NO_LINKS: list[Any] = ["", "{", "[]", "5", None, [], {}, '{"resultUrls":"u"}', "[" * 100_000]
+NO_LINKS: list[object] = ["", "{", "[]", "5", None, 5, {}, '{"resultUrls":"u"}', "[" * 100_000]
 CASES: list[tuple[str, Any, str, object]] = [
     *((field, bad, attribute, None) for field, (attribute, values) in LEFT_EMPTY.items() for bad in values),
     *(("resultJson", bad, "urls", ()) for bad in NO_LINKS),
@@ -103,10 +103,6 @@ CASES: list[tuple[str, Any, str, object]] = [
     ("progress", 0.9, "progress", 0),
     ("createTime", 0, "created_at", datetime(1970, 1, 1, tzinfo=UTC)),
     ("createTime", "1777803900001", "created_at", datetime(2026, 5, 3, 10, 25, 0, 1000, tzinfo=UTC)),
-    *(
-        ("resultJson", bad, "urls", ())
-        for bad in ("", "{", "[]", "5", None, [], {}, '{"resultUrls":"u"}', "[" * 100_000)
-    ),
     ("resultJson", {"resultUrls": ["u"]}, "urls", ("u",)),
     ("resultJson", '{"resultUrls":[null,"",5,"u",["v"]]}', "urls", ("u",)),
     ("param", "{}", "request", {}),

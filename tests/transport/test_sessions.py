@@ -64,8 +64,9 @@ async def test_a_redirect_is_not_followed_and_the_key_stays() -> None:
 
 async def test_cookies_are_not_kept() -> None:
     async with scripted(answer(headers={"Set-Cookie": "a=b"})) as server, SessionPool() as pool:
-        await ask(pool, server.url)
-        await ask(pool, server.url)
+        url = server.url.replace("127.0.0.1", "localhost")  # a jar keeps no cookie of an address
+        await ask(pool, url)
+        await ask(pool, url)
     assert "cookie" not in server.received[1].headers
 
 
@@ -100,7 +101,7 @@ async def test_there_are_never_more_connections_than_allowed() -> None:
 async def test_transfers_have_connections_of_their_own() -> None:
     async with scripted(never) as server, SessionPool(connections=1) as pool:
         sessions = pool.sessions()
-        transfer = asyncio.create_task(sessions.transfers.get(server.url).__aenter__())
+        transfer = asyncio.create_task((await sessions.opened_transfers()).get(server.url).__aenter__())
         await asyncio.sleep(0.05)
         await ask(pool, server.url)
         assert sessions.transfers is not sessions.api

@@ -2,10 +2,11 @@
 
 from .batch import Batch
 from .feed import Inputs
-from .flow import Steps, Submission, Watch
+from .flow import Submission
 from .journalled import Journalled
 from .ledger import Item, Ledger, NoJournal, Resumed
 from .outcome import BatchStats, Outcome
+from .steps import Steps, Watch
 
 __all__ = [
     "Batch",

@@ -14,9 +14,10 @@ from .._policy.settings import require_positive, require_positive_integer
 from ..errors import ConfigurationError
 from .budget import Budget
 from .feed import Feed, Inputs
-from .flow import Flow, Steps
+from .flow import Flow
 from .ledger import Ledger
 from .outcome import BatchStats, Outcome
+from .steps import Steps
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from typing import Any, TypeAlias, cast
 
@@ -41,31 +40,38 @@ class Feed:
             self._source = iter(cast("Iterable[Any]", inputs))
         else:
             raise ConfigurationError(f"inputs: {inputs!r} is not allowed; allowed: an iterable or async iterable")
-        self._turn = asyncio.Lock()
-        self._over = False
+        self.over = False
         self.count = 0
 
     async def pull(self) -> Pulled | None:
         """The next item, None at the end. What the caller's iterable raises comes out bare, once."""
-        async with self._turn:
-            if self._over:
-                return None
-            try:
-                item = await self._next()
-            except BaseException:
-                self._over = True
-                raise
-            if item is _END:
-                self._over = True
-                return None
-            index = self.count
-            self.count += 1
-        return _read(index, item)
+        if self.over:
+            return None
+        try:
+            if isinstance(self._source, AsyncIterator):
+                return self._taken(await anext(self._source, _END))
+            return self._taken(next(self._source, _END))
+        except BaseException:
+            self.over = True
+            raise
 
-    async def _next(self) -> Any:
-        if isinstance(self._source, AsyncIterator):
-            return await anext(self._source, _END)
-        return next(self._source, _END)
+    def pull_nowait(self) -> Pulled | None:
+        """The next item if it is there without waiting, else None."""
+        if self.over or isinstance(self._source, AsyncIterator):
+            return None
+        try:
+            return self._taken(next(self._source, _END))
+        except BaseException:
+            self.over = True
+            raise
+
+    def _taken(self, item: Any) -> Pulled | None:
+        if item is _END:
+            self.over = True
+            return None
+        index = self.count
+        self.count += 1
+        return _read(index, item)
 
     async def aclose(self) -> None:
         """Close an async generator, so that none of its cleanup is left to the garbage collector."""

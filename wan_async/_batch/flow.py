@@ -3,61 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, Protocol
-
-import msgspec
 
 from .._protocol import TaskRecord
 from ..errors import (
-    AuthenticationError,
     BudgetExceededError,
-    InsufficientCreditsError,
     InvalidInputError,
     JournalError,
-    KeyQuotaError,
     RateLimitError,
     SubmissionUnknownError,
     WanError,
 )
-from ..models import WanInput
 from .budget import Budget
 from .collect import Collector
 from .crew import Crew, Stake
 from .feed import Feed
-from .ledger import Download, Item, Ledger, item_of, never_reached, outcome_of
+from .intake import Intake
+from .ledger import Item, Ledger, never_reached, outcome_of
 from .outbox import Outbox
 from .outcome import Outcome
+from .steps import HITS_EVERY_ITEM, Steps, Watch
 
 SUBMITTERS = 64
 """Submissions under way at once: the connections of a pool."""
-
-HITS_EVERY_ITEM = (AuthenticationError, InsufficientCreditsError, KeyQuotaError, JournalError, BudgetExceededError)
-"""Errors that stop a batch: the next item would meet them too."""
-
-
-class Watch(Protocol):
-    """A waiting task: data, not a coroutine."""
-
-    def cancel(self) -> None:
-        """Forget the wait."""
-        ...
-
-
-class Steps(msgspec.Struct, frozen=True):
-    """What a batch needs done, as callables; it knows no HTTP.
-
-    Attributes:
-        submit: (input, intent) → task id; calls the intent's `begin` before the POST, `again` before a repeat.
-        watch: (task id, input, age in seconds, done) → watch; calls `done` once, with the final record or an error.
-        download: (key, record) → where the clip is; None leaves the clips where they are.
-    """
-
-    submit: Callable[[WanInput, Submission], Awaitable[str]]
-    watch: Callable[[str, WanInput, float, Callable[[TaskRecord | WanError], None]], Watch]
-    download: Download | None = None
 
 
 class _NotSent(Exception):
@@ -67,19 +35,22 @@ class _NotSent(Exception):
 class Submission:
     """The intent of one item, written around its POST."""
 
-    __slots__ = ("_flow", "_item")
+    __slots__ = ("_flow", "_item", "begun")
 
     def __init__(self, flow: Flow, item: Item) -> None:
         self._flow = flow
         self._item = item
+        self.begun = False
 
     async def begin(self) -> None:
         """Write that the POST is about to leave; from here on a stop lets it finish."""
         await self._flow.begin(self._item)
+        self.begun = True
 
     async def again(self, error: WanError) -> None:
         """Write that nothing was created; a stop cancels the wait for the next try."""
         await self._flow.again(self._item, error)
+        self.begun = False
 
 
 class Flow:
@@ -87,12 +58,10 @@ class Flow:
 
     def __init__(self, steps: Steps, feed: Feed, ledger: Ledger, max_in_flight: int) -> None:
         self._steps = steps
-        self._feed = feed
         self._ledger = ledger
         self._max_in_flight = max_in_flight
         self._slots = asyncio.Semaphore(max_in_flight)
-        self._queued: deque[Item] | None = deque()
-        self._turn = asyncio.Lock()
+        self._intake = Intake(feed, ledger, self._slots)
         self._watches: dict[str, Watch] = {}
         self._crew = Crew(self._task_ended)
         self._feeding = self._sending = True
@@ -144,63 +113,40 @@ class Flow:
     # feed
 
     async def _work(self) -> None:
-        """One worker: take a slot, pull one item, send it."""
+        """One worker: take an item, send it."""
         while self._feeding:
             self._crew.at_stake(Stake.NOTHING)
-            await self._slots.acquire()
-            kept = False
-            try:
-                item = await self._take()
-                if item is _NOTHING_LEFT:
-                    return
-                kept = await self._send(item) if isinstance(item, Item) else item is not None
-                if isinstance(item, Outcome):
-                    self.outbox.put(item, holds_slot=True)
-            finally:
-                if not kept:
-                    self._slots.release()
-
-    async def _take(self) -> Any:
-        """An item to send, an outcome at once, None for an item that is known, or `_NOTHING_LEFT`."""
-        if self._queued is not None:
-            async with self._turn:
-                if queued := await self._next_queued():
-                    return queued
-        pulled = await self._feed.pull()
-        if pulled is None:
-            return _NOTHING_LEFT
-        if pulled.input is None:
-            return Outcome(index=pulled.index, key=pulled.key or str(pulled.index), input=None, error=pulled.error)
-        return await self._ledger.admit(item_of(pulled.index, pulled.key or "", pulled.input))
-
-    async def _next_queued(self) -> Item | None:
-        if self._queued is None:
-            return None
-        if not self._queued:
-            self._queued.extend(await self._ledger.queued())
-        if self._queued:
-            return self._queued.popleft()
-        self._queued = None
-        return None
+            item = await self._intake.next()
+            if item is None:
+                return
+            if isinstance(item, Outcome):
+                self.outbox.put(item, holds_slot=True)
+            elif not await self._send(item):
+                self._slots.release()
 
     # send
 
     async def _send(self, item: Item) -> bool:
         """Submit one item; True if its slot stays taken until an outcome is handed over."""
         self._crew.at_stake(Stake.ITEM)
+        submission = Submission(self, item)
         try:
             self._commit(item)
-            task_id = await self._steps.submit(item.input, Submission(self, item))
+            task_id = await self._steps.submit(item.input, submission)
         except _NotSent:
             self._settle(item, 0.0)
             return False
         except HITS_EVERY_ITEM as error:
-            await self._take_back(item, error)
+            await self._take_back(item, error, begun=submission.begun)
             raise
         except WanError as error:
-            if not isinstance(error, (SubmissionUnknownError, InvalidInputError)):
+            if not isinstance(error, SubmissionUnknownError):
                 self._settle(item, 0.0)
-            self._collect(item, outcome_of(item, None, error), holds_slot=True)
+            outcome = outcome_of(item, None, error)
+            if submission.begun:
+                self._collect(item, outcome, holds_slot=True)
+            else:  # its input or a file of it was refused: nothing to write down
+                self.outbox.put(outcome, holds_slot=True)
             return True
         self.outbox.tally.submitted += 1
         try:
@@ -227,12 +173,12 @@ class Flow:
             raise _NotSent
         self._crew.at_stake(Stake.ITEM)
 
-    async def _take_back(self, item: Item, error: WanError) -> None:
+    async def _take_back(self, item: Item, error: WanError, *, begun: bool) -> None:
         """`item` was refused like all that would follow it: the next run sends it."""
         if isinstance(error, BudgetExceededError):
             return  # it was neither committed nor begun
         self._settle(item, 0.0)
-        if not isinstance(error, JournalError):
+        if begun and not isinstance(error, JournalError):
             await self._ledger.withdraw(item)
 
     def _commit(self, item: Item) -> None:
@@ -277,9 +223,7 @@ class Flow:
     async def _write(self, item: Item, outcome: Outcome, *, holds_slot: bool) -> None:
         """Write an outcome down, fetch its clip, then hand it over, even if the journal fails."""
         try:
-            if isinstance(outcome.error, InvalidInputError):
-                pass  # it was never begun
-            elif never_reached(outcome):
+            if never_reached(outcome):
                 await self._ledger.withdraw(item)  # the next run sends it
             elif outcome.task_id is None or outcome.record is not None:  # else the task still runs
                 await self._ledger.finished(outcome, item)
@@ -296,6 +240,3 @@ class Flow:
     def at_rest(self) -> bool:
         """True if nothing runs that could still put an outcome."""
         return not self._crew and not self._watches
-
-
-_NOTHING_LEFT: Any = object()

@@ -11,9 +11,10 @@ from typing import Any
 
 import msgspec
 
-from .._journal import Entry, OpenJournal, State
+from .._journal import Entry, Known, OpenJournal, State
+from .._local_files import with_paths
 from ..errors import InvalidInputError, JournalError
-from ..models import CustomInput, WanInput, input_from
+from ..models import MODELS, CustomInput, WanInput, input_from
 from .ledger import Item, Resumed, item_of
 from .outcome import Outcome
 
@@ -53,14 +54,10 @@ class Journalled:
             await self._journal.requeue((State.UNKNOWN,))
         return await self._journal.spent()
 
-    async def admit(self, item: Item) -> Item | Outcome | None:
-        look = await self._journal.look(item.index, item.key or None, item.input.model, item.content)
-        if look.entry is None:
-            return msgspec.structs.replace(item, key=look.key)
-        if look.same_input:
-            return None  # replayed, waited for or sent from the journal itself
-        error = JournalError(f"key {look.key!r} stands in the journal with another input; nothing was sent")
-        return Outcome(index=item.index, key=look.key, input=item.input, error=error)
+    async def admit(self, items: list[Item]) -> list[Item | Outcome | None]:
+        asked = [(item.key or None, item.input.model, item.content) for item in items]
+        known = await self._journal.known(asked)
+        return [_admitted(item, one) for item, one in zip(items, known, strict=True)]
 
     async def begin(self, item: Item) -> bool:
         model, content, price = item.input.model, item.content, item.price
@@ -131,8 +128,18 @@ class Journalled:
             await self._opened.aclose()
 
 
+def _admitted(item: Item, known: Known) -> Item | Outcome | None:
+    """What is known is replayed, waited for or sent from the journal itself."""
+    if not known.there:
+        return item if item.key else msgspec.structs.replace(item, key=known.key)
+    if known.same_input:
+        return None
+    error = JournalError(f"key {known.key!r} stands in the journal with another input; nothing was sent")
+    return Outcome(index=item.index, key=known.key, input=item.input, error=error)
+
+
 def _input(entry: Entry) -> WanInput:
-    fields = _fields(entry.input)
+    fields = with_paths(MODELS.get(entry.model), _fields(entry.input))
     try:
         return input_from(entry.model, fields, custom=True)
     except InvalidInputError:  # the model's rules have changed since it was written

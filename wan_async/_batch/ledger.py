@@ -28,14 +28,17 @@ class Item(msgspec.Struct, frozen=True):
         key: its key.
         input: its input.
         content: its input as canonical JSON.
-        price: its list price in credits, None where no price is known.
     """
 
     index: int
     key: str
     input: WanInput
     content: bytes
-    price: float | None
+
+    @property
+    def price(self) -> float | None:
+        """Its list price in credits, None where no price is known."""
+        return _price(self.input)
 
 
 class Resumed(msgspec.Struct, frozen=True):
@@ -56,8 +59,8 @@ class Ledger(Protocol):
         """Open, and give the credits that earlier runs spent or have running."""
         ...
 
-    async def admit(self, item: Item) -> Item | Outcome | None:
-        """Look an item up: to be sent (with its final key), an outcome at once, or None if it is known already."""
+    async def admit(self, items: list[Item]) -> list[Item | Outcome | None]:
+        """Look items up: each is to be sent (with its final key), an outcome at once, or None if it is known."""
         ...
 
     async def begin(self, item: Item) -> bool:
@@ -109,11 +112,8 @@ class NoJournal:
     async def open(self) -> float:
         return 0.0
 
-    async def admit(self, item: Item) -> Item:
-        if item.key:
-            return item
-        digest = blake2b(item.content, digest_size=16, person=b"wan_async").hexdigest()
-        return msgspec.structs.replace(item, key=f"{digest}-{item.index}")
+    async def admit(self, items: list[Item]) -> list[Item | Outcome | None]:
+        return [item if item.key else _with_key(item) for item in items]
 
     async def begin(self, item: Item) -> bool:
         return True
@@ -146,6 +146,11 @@ class NoJournal:
         pass
 
 
+def _with_key(item: Item) -> Item:
+    digest = blake2b(item.content, digest_size=16, person=b"wan_async").hexdigest()
+    return msgspec.structs.replace(item, key=f"{digest}-{item.index}")
+
+
 def outcome_of(item: Item, task_id: str | None = None, result: TaskRecord | WanError | None = None) -> Outcome:
     """The outcome of an item that ended with a final record or an error."""
     record = result if isinstance(result, TaskRecord) else None
@@ -158,7 +163,7 @@ def outcome_of(item: Item, task_id: str | None = None, result: TaskRecord | WanE
 
 def item_of(index: int, key: str, task_input: WanInput) -> Item:
     """An item of the inputs; an empty key is settled by the ledger."""
-    return Item(index, key, task_input, task_input.content(), _price(task_input))
+    return Item(index, key, task_input, task_input.content())
 
 
 def _price(task_input: WanInput) -> float | None:

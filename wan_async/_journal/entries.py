@@ -103,6 +103,20 @@ class Look(msgspec.Struct, frozen=True):
     same_input: bool
 
 
+class Known(msgspec.Struct, frozen=True):
+    """Whether the journal has an item that was pulled.
+
+    Attributes:
+        key: the item's key; made by the journal where none was given.
+        there: True if it has a row.
+        same_input: False if the row has another model or input than the item.
+    """
+
+    key: str
+    there: bool
+    same_input: bool
+
+
 class JournalCounts(msgspec.Struct, frozen=True):
     """How many items stand where.
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from .._protocol import TaskRecord
     from ..errors import JournalError, WanError
-    from .entries import Entry, Look, State
+    from .entries import Entry, Known, Look, State
 
 
 class OpenJournal:
@@ -72,6 +72,10 @@ class OpenJournal:
         `content`, the wire fields as JSON in one canonical order, is compared byte for byte.
         """
         return await self._writer.ask(statements.look, key, Seen(index, model, content))
+
+    async def known(self, items: list[tuple[str | None, str, bytes]]) -> list[Known]:
+        """Look many items up together: each (key or None, model, content) as for `look`."""
+        return await self._writer.ask(statements.known, items)
 
     async def intend(
         self, index: int, key: str, model: str, content: bytes, *, price: float | None, token: str | None = None

@@ -17,18 +17,19 @@ import msgspec
 
 from .._protocol import TaskRecord, TaskState
 from ..errors import JournalError, SubmissionUnknownError, TaskFailedError, WanError
-from .entries import COLUMNS, Ended, Entry, JournalCounts, Look, Seen, State, entry_of, path_to_column
+from .entries import COLUMNS, Ended, Entry, JournalCounts, Known, Look, Seen, State, entry_of, path_to_column
 from .errors_json import error_to_json
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection, Iterable
 
-_write_record = msgspec.json.Encoder().encode
+_to_json = msgspec.json.Encoder().encode
 
 _SEEN = "INSERT INTO seen VALUES (?, 1) ON CONFLICT (content) DO UPDATE SET times = times + 1"
 _TIMES = "SELECT times FROM seen WHERE content = ?"
 _BY_KEY = f"SELECT {COLUMNS} FROM item WHERE key = ?"  # noqa: S608
+_BY_KEYS = "SELECT key, model, input FROM item WHERE key IN (SELECT value FROM json_each(?))"
 _BY_TOKEN = f"SELECT {COLUMNS} FROM item WHERE token = ?"  # noqa: S608
 _INTEND = """
 INSERT INTO item (position, key, model, input, state, token, sent_at, credits, run)
@@ -82,13 +83,28 @@ WHERE """
 
 def look(database: sqlite3.Connection, key: str | None, seen: Seen) -> Look:
     """The item's key and row; a key not given is made of the content and its n-th occurrence in this run."""
-    if key is None:
-        content = hashlib.blake2b(seen.model.encode() + b"\0" + seen.content, digest_size=16)
-        database.execute(_SEEN, (content.digest(),))
-        (times,) = database.execute(_TIMES, (content.digest(),)).fetchone()
-        key = f"{content.hexdigest()}-{times}"
+    key = key or _made_key(database, seen.model, seen.content)
     entry = _one(database, _BY_KEY, key)
     return Look(key, entry, entry is None or (entry.model == seen.model and entry.input == seen.content))
+
+
+def known(database: sqlite3.Connection, items: list[tuple[str | None, str, bytes]]) -> list[Known]:
+    """`look` for many, without their rows: about 4 µs each."""
+    keys = [key or _made_key(database, model, content) for key, model, content in items]
+    rows = database.execute(_BY_KEYS, (_to_json(keys).decode(),))
+    there = {key: (model, content) for key, model, content in rows}
+    return [
+        Known(key, (row := there.get(key)) is not None, row is None or row == (model, content.decode()))
+        for key, (_, model, content) in zip(keys, items, strict=True)
+    ]
+
+
+def _made_key(database: sqlite3.Connection, model: str, content: bytes) -> str:
+    """The key of the next item with that content in this run."""
+    digest = hashlib.blake2b(model.encode() + b"\0" + content, digest_size=16)
+    database.execute(_SEEN, (digest.digest(),))
+    (times,) = database.execute(_TIMES, (digest.digest(),)).fetchone()
+    return f"{digest.hexdigest()}-{times}"
 
 
 def intend(database: sqlite3.Connection, key: str, seen: Seen, price: float | None, token: str | None) -> bool:
@@ -123,7 +139,7 @@ def _outcome(key: str, ended: Ended) -> dict[str, str | bytes | float | None]:
         "key": key,
         "state": _final_state(record, error).value,
         "now": time.time(),
-        "record": None if record is None else _write_record(record).decode(),
+        "record": None if record is None else _to_json(record).decode(),
         "error": None if error is None else error_to_json(error),
         "path": None if path is None else path_to_column(path),
         "consumed": None if record is None else record.credits,

@@ -146,6 +146,14 @@ class Agenda(Generic[E]):
         self._ready.pop(entry, None)
         self._woken[entry] = None
 
+    def hasten(self, entry: E, now: float) -> None:
+        """Look at this task as soon as it pays, once, then as planned."""
+        if entry.due == TAKEN or entry in self._woken or entry in self._ready:
+            return
+        entry.quick = max(entry.quick, 1)
+        self._diary.outdate()
+        self.plan(entry, now)
+
     def drop(self, entry: E) -> None:
         """Forget this task; its place in the diary goes when it comes up."""
         planned = entry.due != TAKEN and entry not in self._ready

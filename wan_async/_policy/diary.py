@@ -109,7 +109,10 @@ class Diary(Generic[D]):
     def _tidy(self) -> None:
         self._near = [place for place in self._near if place[2].due == place[0]]
         heapify(self._near)
-        for number, page in self._far.items():
+        for number, page in tuple(self._far.items()):
             page[:] = [entry for entry in page if number <= entry.due * _PAGES < number + 1]
+            if not page:
+                del self._far[number]
+        self._numbers = sorted(self._far)
         self._size = len(self._near) + sum(map(len, self._far.values()))
         self._outdated = 0

@@ -24,9 +24,12 @@ WINDOW = 128
 CELLS = 56
 """Cells of equal mass: the table costs CELLS² / 2 steps, 0.5 ms, when it is made anew."""
 
-PRICE = 0.0048
-"""What a look costs, in lateness as a part of the duration: where durations are spread by 12 %, 4.9 looks a task find it
-2.9 % late, and the round trip comes on top (`python -m benchmarks.polling`)."""
+PRICE = 0.006
+"""What a look costs, in lateness as a part of the duration: where durations are spread by 12 %, 4.5 looks a task find
+it 3.1 % late (`python -m benchmarks.polling`)."""
+
+_SHORT = 1.0
+"""Looks at tasks of this median, in seconds, cost half: there the round trip takes its part of the lateness too."""
 
 MAX_GAP = 300.0
 """No task is left alone for longer, whatever was learnt: durations of 1 to 5 minutes are usual (seen)."""
@@ -156,10 +159,11 @@ def _best_looks(cells: list[float], tail: float) -> list[float]:
     """For each bound: the best next look at a task not done there."""
     last = len(cells) - 1
     mass = (1 - tail) / last
+    price = PRICE * cells[last // 2] / (cells[last // 2] + _SHORT)
     weights = [0.0]  # up to each bound: mass by age, so that lateness counts as a part of the duration
     for below, above in pairwise(cells):
         weights.append(weights[-1] + 2 * mass / (below + above))
-    costs = [0.0] * last + [tail * (2 * PRICE + LATE_PART / 2)]
+    costs = [0.0] * last + [tail * (2 * price + LATE_PART / 2)]
     best = [0.0] * last + [cells[last] + _late_gap(cells[last])]
     for here in range(last - 1, -1, -1):
         done = weights[here]
@@ -167,7 +171,7 @@ def _best_looks(cells: list[float], tail: float) -> list[float]:
             (cells[there] * (weights[there] - done) - (there - here) * mass + costs[there], there)
             for there in range(here + 1, last + 1)
         )
-        costs[here] = PRICE * (1 - here * mass) + cost
+        costs[here] = price * (1 - here * mass) + cost
         best[here] = cells[there]
     return best
 

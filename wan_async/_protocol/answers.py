@@ -129,6 +129,25 @@ def read_link(answer: Answer) -> str:
     return data
 
 
+class StoredFile(msgspec.Struct, frozen=True):
+    """A file at the upload host; the size in bytes and the type where it tells them."""
+
+    url: str
+    size: int | None = None
+    mime_type: str | None = None
+
+
+def read_stored(answer: Answer) -> StoredFile:
+    """Read an upload's answer."""
+    data = _data(answer)
+    told = cast("dict[str, Any]", data) if isinstance(data, dict) else {}
+    url, size, mime_type = told.get("downloadUrl"), told.get("fileSize"), told.get("mimeType")
+    if not isinstance(url, str) or not url:
+        raise _unreadable(answer, "the upload answered 200 without a downloadUrl")
+    known_size = size if isinstance(size, int) and not isinstance(size, bool) else None
+    return StoredFile(url, known_size, mime_type if isinstance(mime_type, str) else None)
+
+
 def _data(answer: Answer, *, creating: bool = False) -> Any:
     return _checked(answer, _envelope(answer), creating=creating)
 

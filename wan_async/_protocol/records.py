@@ -84,7 +84,7 @@ def from_wire(data: dict[str, Any], task_id: str = "") -> TaskRecord:
         model=_text(data.get("model")) or "",
         state=_STATES.get(state, TaskState.UNKNOWN) if isinstance(state, str) else TaskState.UNKNOWN,
         urls=tuple(link for link in links if isinstance(link, str) and link),
-        request=_request(data.get("param")),
+        request=request_of(data.get("param")),
         fail_code=_text(data.get("failCode")),
         fail_message=_text(data.get("failMsg")),
         cost_time=_number(data.get("costTime")),
@@ -116,7 +116,8 @@ def _object(value: Any) -> dict[str, Any] | None:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else None
 
 
-def _request(param: Any) -> dict[str, Any] | None:
+def request_of(param: Any) -> dict[str, Any] | None:
+    """What was submitted, by a record's `param`: JSON whose `input` is JSON text once more."""
     request = _object(param)
     if request is None or not isinstance(request.get("input"), str):
         return request

@@ -40,13 +40,16 @@ class Downloads:
         calls: the provider's calls.
         opened: gives what opens a link.
         max_elapsed: seconds without a new byte after which a download has failed.
+
+    Attributes:
+        turn: held while one is under way.
     """
 
     def __init__(self, calls: LinkCalls, opened: Callable[[], Awaitable[Get]], max_elapsed: float) -> None:
         self._calls = calls
         self._opened = opened
         self._max_elapsed = max_elapsed
-        self._at_once = asyncio.Semaphore(AT_ONCE)
+        self.turn = asyncio.Semaphore(AT_ONCE)
         self._threads = anyio.CapacityLimiter(AT_ONCE)
         self._targets: WeakValueDictionary[Path, asyncio.Lock] = WeakValueDictionary()
 
@@ -71,19 +74,23 @@ class Downloads:
     async def _to_file(self, url: str, task_id: str | None, target: Path) -> Path:
         if await self._threaded(is_whole, target):
             return target
-        async with self._alone(target), self._at_once:
+        async with self._alone(target), self.turn:
             part = await self._threaded(PartFile.open, target)
             if part is not None:
-                await self._fill(part, Link(self._calls, url, task_id))
+                await self._fill(part, url, task_id)
         return target
 
     def _alone(self, target: Path) -> AbstractAsyncContextManager[None]:
         """One download per target: the second finds a whole file."""
         return self._targets.setdefault(target.absolute(), asyncio.Lock())
 
-    async def _fill(self, part: PartFile, link: Link) -> None:
+    async def fetch(self, url: str, task_id: str | None) -> Fetch:
+        """What reads a clip."""
+        return Fetch(await self._opened(), Link(self._calls, url, task_id), self._max_elapsed)
+
+    async def _fill(self, part: PartFile, url: str, task_id: str | None) -> None:
         try:
-            fetch = Fetch(await self._opened(), link, self._max_elapsed)
+            fetch = await self.fetch(url, task_id)
             try:
                 await self._copy(fetch, part)
             finally:

@@ -1,30 +1,36 @@
-"""The adapter to aiohttp for transfers: one GET, redirects followed by our own rules, the body read piece by piece.
+"""The adapter to aiohttp for transfers: bodies are read and sent piece by piece.
 
-The key is never sent: not to the first host and not to one that it redirects to. Redirects lead to https only, from
-loopback to loopback also to http.
+A download follows redirects by rules of its own: to https only, from loopback to loopback also to http. The key is
+never sent: not to the first host and not to one that it redirects to. An upload carries the key to the upload host,
+and follows nothing.
 """
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
-from collections.abc import Mapping
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
 import aiohttp
 import msgspec
 from yarl import URL
 
+from .._protocol import Answer
 from ..errors import TransportError
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MOST_REDIRECTS = 10
 
 CONNECT = 10.0
 """Seconds to make a connection."""
+
+MOST_ANSWER = 1 << 20
+"""Bytes that are read of the upload host's answer."""
+
+Read: TypeAlias = Callable[[], Awaitable[bytes | memoryview]]
 
 
 class Reply:
@@ -108,7 +114,7 @@ def _translated() -> Generator[None]:
         raise TransportError(f"the connection broke: {error or type(error).__name__}") from error
 
 
-class Opener(msgspec.Struct, frozen=True):
+class Getter(msgspec.Struct, frozen=True):
     """What opens a link: everything that a request needs besides the link itself."""
 
     session: aiohttp.ClientSession
@@ -116,3 +122,73 @@ class Opener(msgspec.Struct, frozen=True):
 
     async def __call__(self, url: str, headers: Mapping[str, str]) -> Reply:
         return await get(self.session, url, headers, self.stall)
+
+
+class Poster(msgspec.Struct, frozen=True):
+    """What sends a body, in pieces, to the upload host; the one place where a transfer carries the key.
+
+    Redirects are not followed.
+    """
+
+    session: aiohttp.ClientSession
+    stall: float
+
+    async def __call__(self, url: str, headers: Mapping[str, str], read: Read) -> Answer:
+        """Send what `read` gives, until it gives nothing.
+
+        Raises:
+            TransportError: no whole answer, or nothing moved for `stall` seconds.
+            Exception: whatever `read` raised.
+        """
+        sending = _Sending(read)
+        try:
+            with _translated():
+                async with asyncio.timeout(self.stall) as sending.stall:
+                    return await self._post(url, headers, sending)
+        except TransportError:
+            if sending.fault is not None:
+                raise sending.fault from None
+            raise
+
+    async def _post(self, url: str, headers: Mapping[str, str], sending: _Sending) -> Answer:
+        async with self.session.post(
+            URL(url, encoded=True),
+            data=sending.pieces(self.stall),
+            headers=headers,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=min(CONNECT, self.stall)),
+            allow_redirects=False,
+            raise_for_status=False,
+            middlewares=(),  # a caller's own session may have one that sends again
+        ) as response:
+            return Answer(response.status, await _whole(response), response.headers, time.time())
+
+
+async def _whole(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    while chunk := await response.content.readany():
+        body += chunk
+        if len(body) > MOST_ANSWER:
+            raise TransportError(f"an answer larger than {MOST_ANSWER} bytes")
+    return bytes(body)
+
+
+class _Sending:
+    """A body under way: what its source raised, and when the connection last moved."""
+
+    def __init__(self, read: Read) -> None:
+        self._read = read
+        self.stall: asyncio.Timeout | None = None
+        self.fault: Exception | None = None
+
+    async def pieces(self, stall: float) -> AsyncGenerator[bytes | memoryview]:
+        while piece := await self._next():
+            if self.stall is not None:
+                self.stall.reschedule(asyncio.get_running_loop().time() + stall)
+            yield piece
+
+    async def _next(self) -> bytes | memoryview:
+        try:
+            return await self._read()
+        except Exception as error:  # aiohttp would tell it as a broken connection
+            self.fault = error
+            raise

@@ -6,58 +6,112 @@ import asyncio
 import os
 import weakref
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+import msgspec
 
 from .._transport import SessionPool
 from ..errors import ConfigurationError
 from .downloads import Downloads
+from .inputs import submit_with_files
+from .uploads import Host, Uploads
 
 if TYPE_CHECKING:
-    from .._policy.settings import Retry, Timeout
-    from .._protocol import TaskRecord
-    from .._transport import Transport
+    from .._arguments import Settings
+    from .._calls import Intent
+    from .._protocol import Answer, Request, TaskRecord
+    from ..models import WanInput
     from .fetch import Get
     from .link import LinkCalls
+    from .uploads import Post
+
+T = TypeVar("T")
 
 Collect: TypeAlias = "Callable[[str, TaskRecord], Awaitable[Path | str]]"
 """(key, record) → where the clip is: a file, or the URL of an object."""
+
+
+class _OfLoop(msgspec.Struct, frozen=True):
+    downloads: Downloads
+    uploads: Uploads
 
 
 class Transfers:
     """The uploads and downloads of one client.
 
     Args:
-        pool: whose sessions for transfers are used.
+        settings: the client's.
         calls: the provider's calls.
-        retry: bounds the seconds without progress.
-        timeout: bounds the seconds that a host may say nothing.
     """
 
-    def __init__(self, pool: Transport, calls: LinkCalls, retry: Retry, timeout: Timeout) -> None:
-        self._pool = pool
+    def __init__(self, settings: Settings, calls: LinkCalls) -> None:
+        self._settings = settings
         self._calls = calls
-        self._retry = retry
-        self._timeout = timeout
-        self._downloads: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Downloads] = weakref.WeakKeyDictionary()
+        self._by_loop: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _OfLoop] = weakref.WeakKeyDictionary()
 
     @property
     def downloads(self) -> Downloads:
         """The running loop's downloads."""
-        loop = asyncio.get_running_loop()
-        downloads = self._downloads.get(loop)
-        if downloads is None:
-            downloads = self._downloads[loop] = Downloads(self._calls, self._get, self._retry.max_elapsed)
-        return downloads
+        return self._of_loop.downloads
+
+    @property
+    def uploads(self) -> Uploads:
+        """The running loop's uploads."""
+        return self._of_loop.uploads
+
+    async def submit(
+        self, task_input: WanInput, submit: Callable[[WanInput, Intent | None], Awaitable[T]], intent: Intent | None
+    ) -> T:
+        """Submit an input, its local files replaced by uploaded ones; see `submit_with_files`."""
+        return await submit_with_files(self.uploads, task_input, submit, intent)
 
     def collect(self, download_to: str | os.PathLike[str]) -> Collect:
-        """What fetches a batch's clips into `download_to`."""
+        """What fetches a batch's clips into `download_to`.
+
+        Raises:
+            ConfigurationError: the URL of an object store that cannot be used.
+        """
+        if isinstance(download_to, str) and "://" in download_to:
+            from .store import StoreFolder
+
+            store = StoreFolder(download_to)
+            return lambda key, record: store.into(self.downloads, key, record)
         folder = Path(download_to)
         return lambda key, record: self.downloads.into(folder, key, record)
 
-    async def _get(self) -> Get:
-        if not isinstance(self._pool, SessionPool):
-            raise ConfigurationError("pool: transfers need a SessionPool")
-        from .http import Opener
+    @property
+    def _of_loop(self) -> _OfLoop:
+        loop = asyncio.get_running_loop()
+        made = self._by_loop.get(loop)
+        if made is None:
+            downloads = Downloads(self._calls, self._get, self._settings.retry.max_elapsed)
+            made = self._by_loop[loop] = _OfLoop(downloads, Uploads(self._host()))
+        return made
 
-        return Opener(await self._pool.sessions().opened_transfers(), self._timeout.total)
+    def _host(self) -> Host:
+        settings = self._settings
+        exchange = partial(_exchange, settings)
+        headers = {"Authorization": f"Bearer {settings.api_key}"}
+        return Host(settings.upload_url, headers, self._post, exchange, settings.retry.max_elapsed)
+
+    async def _get(self) -> Get:
+        from .http import Getter
+
+        return Getter(await self._pool.sessions().opened_transfers(), self._settings.timeout.total)
+
+    async def _post(self) -> Post:
+        from .http import Poster
+
+        return Poster(await self._pool.sessions().opened_transfers(), self._settings.timeout.total)
+
+    @property
+    def _pool(self) -> SessionPool:
+        if not isinstance(self._settings.pool, SessionPool):
+            raise ConfigurationError("pool: uploads and downloads need a SessionPool")
+        return self._settings.pool
+
+
+async def _exchange(settings: Settings, base_url: str, request: Request) -> Answer:
+    return await settings.pool.exchange(base_url, settings.api_key, request, settings.timeout.total)

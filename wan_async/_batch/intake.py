@@ -1,0 +1,89 @@
+"""What enters a batch: a slot is taken, then an item pulled, then the ledger asked whether it is known already.
+
+On a resume nearly all of the first items are known. While that lasts, as many are pulled together as there are free
+slots, and looked up together: a million known items pass in seconds. As soon as one is new they are pulled one by one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from .feed import Feed, Pulled
+from .ledger import Item, Ledger, item_of
+from .outcome import Outcome
+
+MOST = 512
+"""Items looked up together at most: a few milliseconds of the journal's time."""
+
+
+class Intake:
+    """Gives the items to send, each with a slot taken for it.
+
+    Args:
+        feed: the caller's inputs.
+        ledger: knows the items of earlier runs.
+        slots: one for each item that is pulled and not handed over yet.
+    """
+
+    def __init__(self, feed: Feed, ledger: Ledger, slots: asyncio.Semaphore) -> None:
+        self._feed = feed
+        self._ledger = ledger
+        self._slots = slots
+        self._turn = asyncio.Lock()
+        self._queued: deque[Item] | None = deque()
+        self._admitted: deque[Item | Outcome] = deque()
+        self._together = 1
+
+    async def next(self) -> Item | Outcome | None:
+        """The next item to send, or an outcome at once; None at the end."""
+        async with self._turn:
+            while not self._admitted:
+                if self._feed.over:
+                    return None
+                await self._slots.acquire()
+                if queued := await self._next_queued():
+                    return queued
+                await self._admit(await self._pull())
+            return self._admitted.popleft()
+
+    async def _next_queued(self) -> Item | None:
+        """Items that earlier runs left to be sent come before the caller's."""
+        if self._queued is None:
+            return None
+        if not self._queued:
+            self._queued.extend(await self._ledger.queued())
+        if self._queued:
+            return self._queued.popleft()
+        self._queued = None
+        return None
+
+    async def _pull(self) -> list[Pulled]:
+        """One item, and more of those that are there without waiting; each but the first takes its slot here."""
+        first = await self._feed.pull()
+        if first is None:
+            self._slots.release()
+            return []
+        pulled = [first]
+        while len(pulled) < self._together and not self._slots.locked() and (more := self._feed.pull_nowait()):
+            await self._slots.acquire()  # at once: it is not locked
+            pulled.append(more)
+        return pulled
+
+    async def _admit(self, pulled: list[Pulled]) -> None:
+        items = [item_of(one.index, one.key or "", one.input) for one in pulled if one.input is not None]
+        looked_up = iter(await self._ledger.admit(items) if items else ())
+        known = 0
+        for one in pulled:
+            admitted = _refused(one) if one.input is None else next(looked_up)
+            if admitted is None:
+                known += 1
+                self._slots.release()
+            else:
+                self._admitted.append(admitted)
+        self._together = min(2 * self._together, MOST) if known == len(pulled) else 1
+
+
+def _refused(pulled: Pulled) -> Outcome:
+    """The outcome of what is no input."""
+    return Outcome(index=pulled.index, key=pulled.key or str(pulled.index), input=None, error=pulled.error)

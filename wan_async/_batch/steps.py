@@ -1,0 +1,56 @@
+"""What a batch is given: its steps as callables, and the errors that stop it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from ..errors import (
+    AuthenticationError,
+    BudgetExceededError,
+    ConfigurationError,
+    InsufficientCreditsError,
+    JournalError,
+    KeyQuotaError,
+    WanError,
+)
+
+if TYPE_CHECKING:
+    from .._protocol import TaskRecord
+    from ..models import WanInput
+    from .flow import Submission
+    from .ledger import Download
+
+HITS_EVERY_ITEM = (
+    AuthenticationError,
+    BudgetExceededError,
+    ConfigurationError,
+    InsufficientCreditsError,
+    JournalError,
+    KeyQuotaError,
+)
+"""Errors that stop a batch: the next item would meet them too."""
+
+
+class Watch(Protocol):
+    """A waiting task: data, not a coroutine."""
+
+    def cancel(self) -> None:
+        """Forget the wait."""
+        ...
+
+
+class Steps(msgspec.Struct, frozen=True):
+    """What a batch needs done, as callables; it knows no HTTP.
+
+    Attributes:
+        submit: (input, intent) → task id; calls the intent's `begin` before the POST, `again` before a repeat.
+        watch: (task id, input, age in seconds, done) → watch; calls `done` once, with the final record or an error.
+        download: (key, record) → where the clip is; None leaves the clips where they are.
+    """
+
+    submit: Callable[[WanInput, Submission], Awaitable[str]]
+    watch: Callable[[str, WanInput, float, Callable[[TaskRecord | WanError], None]], Watch]
+    download: Download | None = None

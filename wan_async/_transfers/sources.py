@@ -1,0 +1,197 @@
+"""What is uploaded: bytes, a file, or a stream, each read 64 KiB at a time, so that any size takes the same memory."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+from collections.abc import AsyncIterable, AsyncIterator, Callable
+from functools import partial
+from hashlib import blake2b
+from pathlib import Path
+from typing import IO, Protocol, TypeVar, TypeVarTuple, Unpack, cast
+
+import anyio.to_thread
+
+from ..errors import InvalidInputError
+from .media import HEAD
+
+Args = TypeVarTuple("Args")
+T = TypeVar("T")
+
+PIECE = 1 << 16
+"""Bytes that are handed to the connection at once."""
+
+READ = 1 << 20
+"""Bytes that are read with one hop into a thread."""
+
+
+class Source(Protocol):
+    """What is uploaded, once `look` was called.
+
+    Attributes:
+        name: its name, "" where it has none.
+        size: its bytes, None where that is not known before.
+        head: its first bytes.
+    """
+
+    name: str
+    size: int | None
+    head: bytes
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether it can be read once more."""
+        ...
+
+    async def look(self) -> None:
+        """Find its size and its first bytes; InvalidInputError if it cannot be read."""
+        ...
+
+    async def digest(self) -> bytes | None:
+        """Its hash; of a stream, None until it was read."""
+        ...
+
+    async def rewind(self) -> None:
+        """Read from the beginning."""
+        ...
+
+    async def read(self) -> bytes | memoryview:
+        """The next piece, empty at the end."""
+        ...
+
+    def close(self) -> None:
+        """Close what is open."""
+        ...
+
+
+class StoredSource:
+    """Bytes or a file, which can be read again.
+
+    Args:
+        given: the bytes or the file's path.
+        field: what an error names: an input's field, or `"file"`.
+    """
+
+    repeatable = True
+
+    def __init__(self, given: bytes | Path, field: str = "file") -> None:
+        self._given = given
+        self._field = field
+        self._file: IO[bytes] = io.BytesIO()
+        self._block = memoryview(b"")
+        self._left = 0
+        self.name = given.name if isinstance(given, Path) else ""
+        self.size: int | None = None
+        self.head = b""
+
+    async def look(self) -> None:
+        self._file, self.size, self.head = await self._readable(_opened, self._given)
+
+    async def digest(self) -> bytes:
+        hashed = blake2b(digest_size=32)
+        await self.rewind()
+        while await self._readable(self._hash_on, hashed.update):
+            pass
+        return hashed.digest()
+
+    async def rewind(self) -> None:
+        self._block, self._left = memoryview(b""), self.size or 0
+        await self._readable(self._file.seek, 0)
+
+    async def read(self) -> memoryview:
+        if not self._block and self._left:
+            self._block = memoryview(await self._readable(self._file.read, min(READ, self._left)))
+            self._left -= len(self._block)
+            if not self._block:
+                raise self._refusal("a file that does not shrink while it is read")
+        piece, self._block = self._block[:PIECE], self._block[PIECE:]
+        return piece
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _hash_on(self, update: Callable[[bytes], None]) -> bool:
+        block = self._file.read(READ)
+        update(block)
+        return bool(block)
+
+    async def _readable(self, work: Callable[[Unpack[Args]], T], *args: *Args) -> T:
+        try:
+            return await anyio.to_thread.run_sync(partial(work, *args))
+        except OSError as error:
+            raise self._refusal(f"a file that can be read (this one: {error.strerror})") from error
+
+    def _refusal(self, allowed: str) -> InvalidInputError:
+        return InvalidInputError(self._field, self._given, allowed)
+
+
+def _opened(given: bytes | Path) -> tuple[IO[bytes], int, bytes]:
+    """The file, its size and its first bytes."""
+    if isinstance(given, bytes):
+        return io.BytesIO(given), len(given), given[:HEAD]
+    if given.exists() and not given.is_file():  # opening a pipe would wait for ever
+        raise OSError(errno.EINVAL, "Not a file")
+    file = given.open("rb")
+    return file, os.fstat(file.fileno()).st_size, file.read(HEAD)
+
+
+class StreamSource:
+    """A stream of unknown size: it is read once, so it is sent once."""
+
+    name = ""
+
+    def __init__(self, stream: AsyncIterable[bytes]) -> None:
+        self._stream: AsyncIterator[bytes] = aiter(stream)
+        self._hash = blake2b(digest_size=32)
+        self._block = memoryview(b"")
+        self._begun = self._over = False
+        self.size: int | None = None
+        self.head = b""
+
+    @property
+    def repeatable(self) -> bool:
+        return not self._begun
+
+    async def look(self) -> None:
+        while len(self.head) < HEAD and not self._over:
+            self.head += await self._next()
+
+    async def digest(self) -> bytes | None:
+        return self._hash.digest() if self._over and self._begun else None
+
+    async def rewind(self) -> None:
+        self._block = memoryview(self.head)
+
+    async def read(self) -> memoryview:
+        while not self._block and not self._over:
+            self._block = memoryview(await self._next())
+        piece, self._block = self._block[:PIECE], self._block[PIECE:]
+        self._begun = self._begun or bool(piece)
+        self._hash.update(piece)
+        return piece
+
+    def close(self) -> None:
+        """The stream is its maker's to close."""
+
+    async def _next(self) -> bytes:
+        chunk = await anext(self._stream, None)
+        self._over = chunk is None
+        return chunk or b""
+
+
+def source_of(given: object, field: str = "file") -> Source:
+    """The source of what a caller gave.
+
+    Raises:
+        InvalidInputError: it is neither bytes nor a path nor an async iterable.
+    """
+    if isinstance(given, (bytes, bytearray, memoryview)):
+        return StoredSource(bytes(cast("bytes", given)), field)
+    if isinstance(given, os.PathLike):
+        return StoredSource(Path(cast("os.PathLike[str]", given)), field)
+    if isinstance(given, AsyncIterable):
+        return StreamSource(cast("AsyncIterable[bytes]", given))
+    raise InvalidInputError(
+        field, given, "a pathlib.Path (text is taken for an http(s) URL), bytes, or an async iterable of bytes"
+    )

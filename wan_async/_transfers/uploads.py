@@ -1,0 +1,264 @@
+"""Files to the upload host: streamed, named so that none overwrites another, and each content sent once.
+
+An upload is free and repeatable, so whatever may pass is repeated; only a stream, which can be read once, is not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+import time
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import PurePath
+from typing import TYPE_CHECKING, TypeAlias
+from weakref import WeakValueDictionary
+
+import msgspec
+
+from .._checks import is_url
+from .._policy.backoff import Backoff
+from .._protocol import Answer, read_stored, upload_form, upload_from_url
+from .._protocol.uploads import LIFE, STREAM_UPLOAD
+from ..errors import (
+    ConfigurationError,
+    MaintenanceError,
+    RateLimitError,
+    ResponseError,
+    ServerError,
+    TransportError,
+    WanError,
+)
+from .media import suffix_for, told_type
+from .names import safe_stem
+from .sources import Source, source_of
+
+if TYPE_CHECKING:
+    import os
+
+    from .._protocol import Request, StoredFile
+
+AT_ONCE = 8
+"""Uploads under way at once."""
+
+MARGIN = 4 * 3600.0
+"""Seconds that an upload must still live to be given again: tasks may wait before the provider fetches their inputs."""
+
+REMEMBERED = 10_000
+"""Contents of which the URL is kept."""
+
+Uploadable: TypeAlias = "os.PathLike[str] | bytes | AsyncIterable[bytes] | str"
+"""A file's path, bytes, a stream, or the http(s) URL of a file."""
+
+Read: TypeAlias = Callable[[], Awaitable[bytes | memoryview]]
+Post: TypeAlias = Callable[[str, Mapping[str, str], Read], Awaitable[Answer]]
+
+_MAY_PASS = (TransportError, ResponseError, MaintenanceError, ServerError, RateLimitError)
+
+
+class UploadedFile(msgspec.Struct, frozen=True):
+    """A file at the upload host.
+
+    Attributes:
+        url: where the provider, and everybody else, can fetch it.
+        name: its name there, made unique.
+        size: bytes; None if neither side knows.
+        mime_type: its type.
+        expires_at: until when it can be fetched (aware, UTC).
+    """
+
+    url: str
+    name: str
+    size: int | None
+    mime_type: str
+    expires_at: datetime
+
+    def lives(self, seconds: float) -> bool:
+        """True if it can still be fetched in so many seconds."""
+        return self.expires_at.timestamp() - time.time() > seconds
+
+
+class Host(msgspec.Struct, frozen=True):
+    """The upload host, and how it is reached.
+
+    Attributes:
+        url: scheme and host; None if it is not known.
+        headers: what each upload carries: the key.
+        post: gives what sends a body in pieces: (URL, headers, read) → answer.
+        exchange: sends a small request.
+        max_elapsed: seconds without progress after which an upload has failed.
+    """
+
+    url: str | None
+    headers: Mapping[str, str]
+    post: Callable[[], Awaitable[Post]]
+    exchange: Callable[[str, Request], Awaitable[Answer]]
+    max_elapsed: float
+
+    @property
+    def base_url(self) -> str:
+        """Scheme and host.
+
+        Raises:
+            ConfigurationError: it is not known.
+        """
+        if self.url is None:
+            raise ConfigurationError("upload_url: missing; give WanClient(upload_url=…) or set APIKLEY_UPLOAD_URL")
+        return self.url
+
+
+class Uploads:
+    """The uploads of one client in one event loop."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._at_once = asyncio.Semaphore(AT_ONCE)
+        self._known: dict[bytes, UploadedFile] = {}
+        self._turns: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
+
+    async def upload(self, given: Uploadable, name: str | None = None) -> UploadedFile:
+        """Upload a file, bytes, a stream or what a URL leads to.
+
+        Raises:
+            InvalidInputError: it cannot be read, or is nothing of these.
+            ConfigurationError: the upload host is not known.
+            ApiError: the host refused it.
+            TransportError: the host could not be reached, or nothing moved any more.
+        """
+        base_url = self._host.base_url
+        if isinstance(given, str) and is_url(given):
+            return await self._by_url(base_url, given, name)
+        source = source_of(given)
+        try:
+            async with self._at_once:
+                await source.look()
+                return await self._once(base_url, source, name)
+        finally:
+            source.close()
+
+    async def media(self, source: Source) -> UploadedFile:
+        """Upload a file that was looked at."""
+        async with self._at_once:
+            return await self._once(self._host.base_url, source, None)
+
+    async def _once(self, base_url: str, source: Source, name: str | None) -> UploadedFile:
+        """Upload unless the same content was uploaded and still lives; two at a time send it once."""
+        digest = await source.digest()
+        if digest is None:
+            uploaded = await self._streamed(base_url, source, name)
+            digest = await source.digest()
+            return uploaded if digest is None else self._remember(digest, uploaded)
+        async with self._turns.setdefault(digest, asyncio.Lock()):
+            known = self._known.get(digest)
+            if known is not None and known.lives(MARGIN):
+                return known
+            return self._remember(digest, await self._streamed(base_url, source, name))
+
+    def _remember(self, digest: bytes, uploaded: UploadedFile) -> UploadedFile:
+        known = self._known.pop(digest, uploaded)
+        kept = self._known[digest] = known if known.lives(MARGIN) else uploaded
+        if len(self._known) > REMEMBERED:
+            del self._known[next(iter(self._known))]
+        return kept
+
+    async def _streamed(self, base_url: str, source: Source, name: str | None) -> UploadedFile:
+        mime_type = told_type(source.head, name or source.name)
+        unique = unique_name(name or source.name, mime_type)
+        progress = _Progress(source)
+        backoff = self._backoff()
+        while True:
+            sent_at = time.time()
+            try:
+                answer = await self._send(base_url + STREAM_UPLOAD, progress, unique, mime_type)
+                return _uploaded(read_stored(answer), unique, progress.sent, mime_type, sent_at)
+            except _MAY_PASS as error:
+                if not source.repeatable:
+                    raise
+                if progress.got_further():
+                    backoff = self._backoff()
+                await _pause(backoff, error)
+
+    async def _send(self, url: str, progress: _Progress, name: str, mime_type: str) -> Answer:
+        await progress.rewind()
+        form = upload_form(name, mime_type, secrets.token_hex(16))
+        headers = {**self._host.headers, "Content-Type": form.content_type, "Accept": "application/json"}
+        if progress.source.size is not None:
+            headers["Content-Length"] = str(len(form.head) + progress.source.size + len(form.tail))
+        post = await self._host.post()
+        return await post(url, headers, _framed(form.head, progress.read, form.tail))
+
+    async def _by_url(self, base_url: str, url: str, name: str | None) -> UploadedFile:
+        unique = unique_name(name or PurePath(url.partition("?")[0]).name, "")
+        request = upload_from_url(url, unique)
+        backoff = self._backoff()
+        while True:
+            sent_at = time.time()
+            try:
+                async with self._at_once:
+                    stored = read_stored(await self._host.exchange(base_url, request))
+                return _uploaded(stored, unique, None, "", sent_at)
+            except _MAY_PASS as error:
+                await _pause(backoff, error)
+
+    def _backoff(self) -> Backoff:
+        return Backoff(self._host.max_elapsed, asyncio.get_running_loop().time())
+
+
+class _Progress:
+    """Counts what is read of a source: how far this try came, and how far any did."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.sent = 0
+        self._furthest = 0
+
+    async def rewind(self) -> None:
+        self.sent = 0
+        await self.source.rewind()
+
+    async def read(self) -> bytes | memoryview:
+        piece = await self.source.read()
+        self.sent += len(piece)
+        return piece
+
+    def got_further(self) -> bool:
+        """True if this try came further than all before."""
+        further = self.sent > self._furthest
+        self._furthest = max(self._furthest, self.sent)
+        return further
+
+
+def _framed(head: bytes, read: Read, tail: bytes) -> Read:
+    """What `read` gives, between head and tail."""
+    ends = [tail, head]
+
+    async def framed() -> bytes | memoryview:
+        if len(ends) == 2:
+            return ends.pop()
+        return await read() or (ends.pop() if ends else b"")
+
+    return framed
+
+
+async def _pause(backoff: Backoff, error: WanError) -> None:
+    delay = backoff.delay(asyncio.get_running_loop().time(), random.random())  # noqa: S311
+    if delay is None:
+        raise error
+    asked = error.retry_after if isinstance(error, RateLimitError) else None
+    await asyncio.sleep(max(delay, asked or 0.0))
+
+
+def _uploaded(stored: StoredFile, name: str, size: int | None, mime_type: str, sent_at: float) -> UploadedFile:
+    if not is_url(stored.url):
+        raise ResponseError(f"the upload host gave {stored.url!r}, which is no http(s) URL", 200)
+    expires_at = datetime.fromtimestamp(sent_at + LIFE, UTC)
+    told = mime_type or stored.mime_type or ""
+    return UploadedFile(stored.url, name, stored.size if size is None else size, told, expires_at)
+
+
+def unique_name(name: str, mime_type: str) -> str:
+    """A name that no other upload has: an equal one would overwrite it."""
+    path = PurePath(name)
+    suffix = suffix_for(mime_type) or (path.suffix if path.suffix.isascii() and path.suffix[1:].isalnum() else "")
+    return f"{safe_stem(path.stem[:60] or 'file')}-{secrets.token_hex(8)}{suffix[:10].lower()}"

@@ -1,0 +1,1 @@
+"""Web frameworks and shared services, one module each, thin, imported when used."""
