@@ -4,6 +4,7 @@ Beside what is here: `wan_async.events` (what `on_event` is told) and `wan_async
 """
 
 from ._batch import Batch, BatchStats, Outcome
+from ._callbacks import CallbackBus, CallbackReply, Callbacks
 from ._client import WanClient
 from ._policy.settings import Polling, RateLimit, Retry, Timeout
 from ._protocol import TaskRecord, TaskState
@@ -50,7 +51,10 @@ __all__ = [
     "Batch",
     "BatchStats",
     "BudgetExceededError",
+    "CallbackBus",
     "CallbackError",
+    "CallbackReply",
+    "Callbacks",
     "ConfigurationError",
     "CustomInput",
     "FeatureDisabledError",

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from ._callbacks import Callbacks
 from ._checks import URL_RULE, is_url
 from ._policy.settings import Polling, RateLimit, Retry, Timeout
 from ._transport import SessionPool, Transport
@@ -33,6 +34,7 @@ class ClientOptions(TypedDict, total=False):
     polling: Polling
     retry: Retry
     timeout: Timeout
+    callbacks: Callbacks | None
     pool: Transport | None
     on_event: Callable[[Event], None] | None
 
@@ -48,6 +50,7 @@ class Settings(msgspec.Struct, frozen=True):
     polling: Polling
     retry: Retry
     timeout: Timeout
+    callbacks: Callbacks | None
     pool: Transport
     on_event: Callable[[Event], None] | None
 
@@ -68,6 +71,7 @@ def checked(
     polling: Polling,
     retry: Retry,
     timeout: Timeout,
+    callbacks: Callbacks | None,
     pool: Transport | None,
     on_event: Callable[[Event], None] | None,
 ) -> Settings:
@@ -85,6 +89,7 @@ def checked(
         polling=a(Polling, "polling", polling),
         retry=a(Retry, "retry", retry),
         timeout=a(Timeout, "timeout", timeout),
+        callbacks=None if callbacks is None else a(Callbacks, "callbacks", callbacks),
         pool=SessionPool() if pool is None else _a_transport(pool),
         on_event=None if on_event is None else _callable("on_event", on_event),
     )

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 import msgspec
 
 from ._arguments import ClientOptions, Settings, checked, guarded
-from ._batch import Batch, Inputs, Journalled, NoJournal, Steps, Submission, Watch
-from ._calls import Calls, Intent
-from ._checks import URL_RULE, is_url
+from ._batch import Batch, Inputs, Journalled, NoJournal, Steps, Watch
+from ._callbacks import Callbacks
+from ._calls import Calls
 from ._policy.settings import Polling, RateLimit, Retry, Timeout
-from ._poller import Poller
-from ._pollers import Pollers
 from ._protocol import TaskRecord
+from ._runtime import Runtimes
+from ._submissions import Submissions
 from ._task import WanTask, kind_of
 from ._transfers import Transfers, Uploadable, UploadedFile
 from ._transport import Transport
@@ -58,6 +58,9 @@ class WanClient:
         polling: when waiting tasks are looked at; by default learnt.
         retry: how long what is safe to repeat is repeated.
         timeout: how long one HTTP exchange may take.
+        callbacks: where the provider is told to call when a task ends; then waiting takes one look per task and a slow
+            safety net, for which `polling` sets the schedule. A submission of unknown fate is found again by its
+            callback.
         pool: the sessions to use, shared with other clients; left out, a pool of its own.
         on_event: told what happens, see `wan_async.events`; must not block.
 
@@ -76,6 +79,7 @@ class WanClient:
         polling: Polling = Polling(),  # noqa: B008
         retry: Retry = Retry(),  # noqa: B008
         timeout: Timeout = Timeout(),  # noqa: B008
+        callbacks: Callbacks | None = None,
         pool: Transport | None = None,
         on_event: Callable[[Event], None] | None = None,
     ) -> None:
@@ -88,6 +92,7 @@ class WanClient:
             polling=polling,
             retry=retry,
             timeout=timeout,
+            callbacks=callbacks,
             pool=pool,
             on_event=on_event,
         )
@@ -107,8 +112,9 @@ class WanClient:
             notify=None if settings.on_event is None else guarded(settings.on_event),
         )
         self._transfers = Transfers(settings, self._calls)
-        self._pollers = Pollers(lambda: Poller(self._calls.read_once, self._queries, settings.polling), settings.pool)
-        self._poller = self._pollers.running
+        self._runtimes = Runtimes(settings, self._calls, self._queries)
+        self._poller = self._runtimes.poller
+        self._submissions = Submissions(self._calls, self._transfers, settings.callbacks, self._runtimes)
 
     def __repr__(self) -> str:
         return f"WanClient(base_url={self._settings.base_url!r})"
@@ -138,7 +144,7 @@ class WanClient:
             ApiError: the service refused it; nothing was created.
             TransportError: no connection could be made for `Retry.max_elapsed` seconds; nothing was created.
         """
-        task_id = await self._submit(task_input, callback_url)
+        task_id = await self._submissions.submit(task_input, callback_url)
         return WanTask(self._calls, self._poller, task_id, kind_of(task_input))
 
     async def run(self, task_input: WanInput, *, max_wait: float | None = None) -> TaskRecord:
@@ -213,12 +219,21 @@ class WanClient:
             ConfigurationError: an argument cannot be used.
         """
         download = None if download_to is None else self._transfers.collect(download_to)
-        steps = Steps(submit=self._submit_item, watch=self._watch_item, download=download)
+        steps = Steps(
+            submit=self._submissions.submit_item,
+            watch=self._watch_item,
+            download=download,
+            adoption=self._submissions.adoption,
+        )
         if journal is None:
             ledger = NoJournal()
         else:
             fetch = download_to is not None
-            ledger = Journalled(journal, replay=replay, resubmit_unknown=resubmit_unknown, fetch=fetch)
+            callbacks = self._settings.callbacks
+            adopt_within = None if callbacks is None else callbacks.adopt_within
+            ledger = Journalled(
+                journal, replay=replay, resubmit_unknown=resubmit_unknown, fetch=fetch, adopt_within=adopt_within
+            )
         return Batch(steps, inputs, ledger, max_in_flight=max_in_flight, max_credits=max_credits)
 
     # files
@@ -278,20 +293,7 @@ class WanClient:
 
     async def aclose(self) -> None:
         """Close what this client has open in the running event loop; it can be used again afterwards."""
-        await self._pollers.aclose()
-
-    # what the layers below are given
-
-    async def _submit(self, task_input: WanInput, callback_url: str | None = None, intent: Intent | None = None) -> str:
-        if not isinstance(task_input, WanInput):
-            raise InvalidInputError("task_input", task_input, "an input such as Wan22TextToVideoTurbo")
-        if callback_url is not None and not is_url(callback_url):
-            raise InvalidInputError("callback_url", callback_url, URL_RULE)
-        create = self._calls.create_task
-        return await self._transfers.submit(task_input, lambda ready, its: create(ready, callback_url, its), intent)
-
-    async def _submit_item(self, task_input: WanInput, submission: Submission) -> str:
-        return await self._submit(task_input, None, submission)
+        await self._runtimes.aclose()
 
     def _watch_item(
         self, task_id: str, task_input: WanInput, age: float, done: Callable[[TaskRecord | WanError], None]

@@ -43,13 +43,16 @@ class Poller:
     Args:
         read: makes one recordInfo exchange for a task id, without retries and without a permit; raises `WanError`.
         limiter: the query limit.
-        polling: when tasks are looked at.
+        polling: when tasks are looked at; a planner brings what it has learnt.
     """
 
-    def __init__(self, read: Callable[[str], Awaitable[TaskRecord]], limiter: QueryLimit, polling: Polling) -> None:
+    def __init__(
+        self, read: Callable[[str], Awaitable[TaskRecord]], limiter: QueryLimit, polling: Polling | Planner
+    ) -> None:
         self._read = read
         self._limiter = limiter
-        self._planner = Planner(polling)
+        self._planner = polling if isinstance(polling, Planner) else Planner(polling)
+        self.announced: Callable[[str], bool] | None = None
         self._tasks: dict[str, Waiting] = {}
         self._agenda: Agenda[Waiting] = Agenda()
         self._looks: set[asyncio.Task[None]] = set()
@@ -89,6 +92,8 @@ class Poller:
         if task is None:
             schedule = self._planner.unaged() if at_once else self._planner.schedule(kind)
             task = self._enlist(Waiting(task_id, schedule, loop.time() - age))
+            if self.announced is not None and self.announced(task_id):
+                self.wake(task_id)
         watch = Watch(task, done, self._abandon)
         if deadline is not None:
             watch.end_after(deadline)

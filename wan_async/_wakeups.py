@@ -57,6 +57,7 @@ class WakeUps:
 
     def __init__(self, poller: Poller, read: Callable[[str], Awaitable[TaskRecord]]) -> None:
         self._poller = poller
+        poller.announced = self._announced
         self._read = read
         self._early: OrderedDict[str, WakeUp] = OrderedDict()
         self._sought: dict[str, Seek] = {}
@@ -76,10 +77,9 @@ class WakeUps:
         """Callbacks may have been missed: look at every task once."""
         self._poller.wake_all()
 
-    def watched(self, task_id: str) -> None:
-        """A task is waited for from now on: its callback may have come already."""
-        if self._early.pop(task_id, None) is not None:
-            self._poller.wake(task_id)
+    def _announced(self, task_id: str) -> bool:
+        """True if the callback of a task came before it was waited for."""
+        return self._early.pop(task_id, None) is not None
 
     def seek(self, token: str, url: str, within: float, done: Callable[[str | None], None]) -> Seek:
         """Call `done` with the task of the submission that carried `url`, or with None after `within` seconds."""

@@ -1,7 +1,15 @@
-"""The certificates' fixtures."""
+"""Fixtures: certificates, and repeats without a delay worth waiting for."""
 
 from __future__ import annotations
 
+import pytest
+
 from ..certificates import authority, untrusted
 
-__all__ = ["authority", "untrusted"]
+__all__ = ["authority", "prompt_repeats", "untrusted"]
+
+
+@pytest.fixture
+def prompt_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Repeats come after a hundredth of their longest delay."""
+    monkeypatch.setattr("random.random", lambda: 0.01)

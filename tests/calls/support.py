@@ -8,12 +8,15 @@ from collections import Counter
 from collections.abc import Mapping
 from itertools import pairwise
 
-from wan_async import Retry, Timeout, Wan22TextToVideoTurbo, WanError
+import pytest
+
+from wan_async import RateLimit, Retry, SessionPool, Timeout, Wan22TextToVideoTurbo, WanClient, WanError
 from wan_async._calls import Calls
 from wan_async._limiter import Limiter
 from wan_async._protocol import Answer, Request
 from wan_async.events import Event
 
+LIMIT = RateLimit(20, per=0.5)
 FOX = Wan22TextToVideoTurbo(prompt="a fox in the rain")
 
 
@@ -126,3 +129,21 @@ class Rig:
         """Seconds between one exchange and the next."""
         times = self.transport.times
         return [after - before for before, after in pairwise(times)]
+
+
+async def submitted(wan: WanClient, outcome: type[WanError] | None) -> WanError | None:
+    """Submit; it must end as told."""
+    async with wan:
+        if outcome is None:
+            assert (await wan.submit(FOX)).id == "t1"
+            return None
+        with pytest.raises(outcome) as caught:
+            await wan.submit(FOX)
+    assert type(caught.value) is outcome
+    assert "secret" not in f"{caught.value!r} {caught.value} {caught.value.__cause__!r} {caught.value.__context__!r}"
+    return caught.value
+
+
+def client(url: str, pool: SessionPool | None = None, **changes: object) -> WanClient:
+    wan = WanClient("secret", base_url=url, pool=pool, limit=LIMIT, retry=Retry(max_elapsed=5), timeout=Timeout(10))
+    return wan.with_options(**changes)  # type: ignore[arg-type]

@@ -72,6 +72,11 @@ def test_the_chance_of_being_done_grows_with_age(durations: list[float], seen: f
     assert -1e-9 <= known.chance(seen, earlier) <= known.chance(seen, later) + 1e-9 <= 1 + 2e-9
 
 
+def test_the_chance_grows_beyond_all_that_was_learnt() -> None:
+    known = learnt([10.0] * 20)
+    assert 0.1 < known.chance(20.0, 22.0) < 0.5 < known.chance(20.0, 40.0) < 1
+
+
 @pytest.mark.parametrize("bad", [-1.0, math.inf, math.nan])
 def test_what_is_no_duration_is_ignored(bad: float) -> None:
     known = learnt([5.0])
@@ -152,6 +157,7 @@ def test_with_nothing_learnt_looks_follow_the_page(seen: float, rank: int) -> No
 
 def test_scouts_do_not_look_all_at_the_same_moment() -> None:
     firsts = sorted(page(0.0, rank) for rank in range(16))
+    assert firsts[-1] - firsts[0] > 0.8
     assert max(later - earlier for earlier, later in itertools.pairwise(firsts)) < 0.15
 
 

@@ -6,9 +6,10 @@ from .flow import Submission
 from .journalled import Journalled
 from .ledger import Item, Ledger, NoJournal, Resumed
 from .outcome import BatchStats, Outcome
-from .steps import Steps, Watch
+from .steps import Adoption, Steps, Watch
 
 __all__ = [
+    "Adoption",
     "Batch",
     "BatchStats",
     "Inputs",

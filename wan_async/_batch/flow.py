@@ -19,7 +19,7 @@ from .collect import Collector
 from .crew import Crew, Stake
 from .feed import Feed
 from .intake import Intake
-from .ledger import Item, Ledger, never_reached, outcome_of
+from .ledger import Item, Ledger, Lost, never_reached, outcome_of
 from .outbox import Outbox
 from .outcome import Outcome
 from .steps import HITS_EVERY_ITEM, Steps, Watch
@@ -33,18 +33,24 @@ class _NotSent(Exception):
 
 
 class Submission:
-    """The intent of one item, written around its POST."""
+    """The intent of one item, written around its POST.
 
-    __slots__ = ("_flow", "_item", "begun")
+    Attributes:
+        token: what its callback URL is to carry, None where no callbacks come.
+        begun: True while the request may have left.
+    """
 
-    def __init__(self, flow: Flow, item: Item) -> None:
+    __slots__ = ("_flow", "_item", "begun", "token")
+
+    def __init__(self, flow: Flow, item: Item, token: str | None) -> None:
         self._flow = flow
         self._item = item
+        self.token = token
         self.begun = False
 
     async def begin(self) -> None:
         """Write that the POST is about to leave; from here on a stop lets it finish."""
-        await self._flow.begin(self._item)
+        await self._flow.begin(self._item, self.token)
         self.begun = True
 
     async def again(self, error: WanError) -> None:
@@ -78,13 +84,21 @@ class Flow:
         """Wait again for the tasks of earlier runs, then start the workers."""
         while tasks := await self._ledger.resumed():
             for task in tasks:
-                holds_slot = not self._slots.locked()  # as far as there are any
-                if holds_slot:
-                    await self._slots.acquire()
-                self._wait(task.item, task.task_id, task.age, holds_slot=holds_slot)
+                self._wait(task.item, task.task_id, task.age, holds_slot=await self._slot_if_any())
+        if self._steps.adoption is not None:
+            while submissions := await self._ledger.lost():
+                for lost in submissions:
+                    self._seek(lost, holds_slot=await self._slot_if_any())
         self._collector.start()
         for _ in range(min(SUBMITTERS, self._max_in_flight)):
             self._crew.start(self._work(), Stake.NOTHING)
+
+    async def _slot_if_any(self) -> bool:
+        """Take a slot for what an earlier run had under way, as far as there are any."""
+        free = not self._slots.locked()
+        if free:
+            await self._slots.acquire()
+        return free
 
     def stop(self, error: BaseException | None = None) -> None:
         """Pull nothing more, and send nothing but what the budget was committed to when it is used up.
@@ -129,7 +143,8 @@ class Flow:
     async def _send(self, item: Item) -> bool:
         """Submit one item; True if its slot stays taken until an outcome is handed over."""
         self._crew.at_stake(Stake.ITEM)
-        submission = Submission(self, item)
+        adoption = self._steps.adoption
+        submission = Submission(self, item, None if adoption is None else adoption.new_token())
         try:
             self._commit(item)
             task_id = await self._steps.submit(item.input, submission)
@@ -139,26 +154,47 @@ class Flow:
         except HITS_EVERY_ITEM as error:
             await self._take_back(item, error, begun=submission.begun)
             raise
+        except SubmissionUnknownError as error:
+            if adoption is None or submission.token is None:
+                self._collect(item, outcome_of(item, None, error), holds_slot=True)
+            else:
+                self._seek(Lost(item, submission.token, adoption.within, error), holds_slot=True)
+            return True
         except WanError as error:
-            if not isinstance(error, SubmissionUnknownError):
-                self._settle(item, 0.0)
+            self._settle(item, 0.0)
             outcome = outcome_of(item, None, error)
             if submission.begun:
                 self._collect(item, outcome, holds_slot=True)
             else:  # its input or a file of it was refused: nothing to write down
                 self.outbox.put(outcome, holds_slot=True)
             return True
+        await self._accepted(item, task_id, holds_slot=True)
+        return True
+
+    async def _accepted(self, item: Item, task_id: str, *, holds_slot: bool) -> None:
         self.outbox.tally.submitted += 1
         try:
             await self._ledger.accepted(item, task_id)
         finally:
-            self._wait(item, task_id, 0.0, holds_slot=True)
-        return True
+            self._wait(item, task_id, 0.0, holds_slot=holds_slot)
 
-    async def begin(self, item: Item) -> None:
+    def _seek(self, lost: Lost, *, holds_slot: bool) -> None:
+        """Wait for a callback that tells the task of a submission of unknown fate: data, not a coroutine."""
+        if self._steps.adoption is not None:
+            found = partial(self._found, lost, holds_slot)
+            self._watches[lost.token] = self._steps.adoption.seek(lost.token, lost.left, found)
+
+    def _found(self, lost: Lost, holds_slot: bool, task_id: str | None) -> None:
+        self._watches.pop(lost.token, None)
+        if task_id is None:
+            self._collect(lost.item, outcome_of(lost.item, None, lost.error), holds_slot=holds_slot)
+        else:
+            self._crew.start(self._accepted(lost.item, task_id, holds_slot=holds_slot), Stake.MONEY)
+
+    async def begin(self, item: Item, token: str | None) -> None:
         """The intent of `item` is written; from here on its worker is not cancelled by a stop."""
         self._crew.at_stake(Stake.MONEY)
-        if not self._sending or not await self._ledger.begin(item):
+        if not self._sending or not await self._ledger.begin(item, token):
             raise _NotSent
         if not self._sending:
             await self._ledger.withdraw(item)

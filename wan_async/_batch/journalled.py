@@ -15,7 +15,7 @@ from .._journal import Entry, Known, OpenJournal, State
 from .._local_files import with_paths
 from ..errors import InvalidInputError, JournalError
 from ..models import MODELS, CustomInput, WanInput, input_from
-from .ledger import Item, Resumed, item_of
+from .ledger import Item, Lost, Resumed, item_of
 from .outcome import Outcome
 
 _STORE = re.compile("[a-z][a-z0-9]+://")
@@ -29,18 +29,29 @@ class Journalled:
         path: the journal.
         replay: give the finished outcomes of earlier runs again.
         resubmit_unknown: send again what earlier runs left with an unknown fate.
+        adopt_within: seconds for which a submission of unknown fate is sought by its callback; None: it is not.
         fetch: the batch fetches clips: what earlier runs did not fetch is `unfetched`, not replayed.
     """
 
     durable = True
 
-    def __init__(self, path: str | os.PathLike[str], *, replay: bool, resubmit_unknown: bool, fetch: bool) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        replay: bool,
+        resubmit_unknown: bool,
+        fetch: bool,
+        adopt_within: float | None = None,
+    ) -> None:
         self._path = path
+        self._adopt_within = adopt_within
+        self._opened_at = 0.0
         self._resubmit_unknown = resubmit_unknown
         self._fetch = fetch
         self._replayed = (State.DONE, State.FAILED, State.UNKNOWN) if replay else (State.UNKNOWN,)
         self._opened: OpenJournal | None = None
-        self._cursor = {"replays": 0, "resumed": 0, "queued": 0, "unfetched": 0}
+        self._cursor = {"replays": 0, "resumed": 0, "queued": 0, "unfetched": 0, "lost": 0}
 
     @property
     def _journal(self) -> OpenJournal:
@@ -50,6 +61,7 @@ class Journalled:
 
     async def open(self) -> float:
         self._opened = await OpenJournal.open(self._path)
+        self._opened_at = time.time()
         if self._resubmit_unknown:
             await self._journal.requeue((State.UNKNOWN,))
         return await self._journal.spent()
@@ -59,9 +71,9 @@ class Journalled:
         known = await self._journal.known(asked)
         return [_admitted(item, one) for item, one in zip(items, known, strict=True)]
 
-    async def begin(self, item: Item) -> bool:
+    async def begin(self, item: Item, token: str | None) -> bool:
         model, content, price = item.input.model, item.content, item.price
-        return await self._journal.intend(item.index, item.key, model, content, price=price)
+        return await self._journal.intend(item.index, item.key, model, content, price=price, token=token)
 
     async def withdraw(self, item: Item) -> None:
         await self._journal.withdraw(item.key)
@@ -97,6 +109,7 @@ class Journalled:
         """The next page with any outcome for that purpose, marked as told."""
         while page := await self._page(purpose, *states, earlier=True):
             wanted = [entry for entry in page if self._is_unfetched(entry) is (purpose == "unfetched")]
+            wanted = [entry for entry in wanted if not self._seconds_to_seek(entry)]
             for entry in wanted:
                 if not entry.reported:
                     await self._journal.reported(entry.key)
@@ -113,6 +126,24 @@ class Journalled:
             Resumed(_item(entry), entry.task_id or "", max(0.0, now - (entry.accepted_at or now)))
             for entry in await self._page("resumed", State.RUNNING)
         ]
+
+    async def lost(self) -> list[Lost]:
+        while page := await self._page("lost", State.UNKNOWN, earlier=True):
+            lost = [
+                Lost(_item(entry), entry.token, left, entry.error)
+                for entry in page
+                if (left := self._seconds_to_seek(entry)) and entry.token is not None and entry.error is not None
+            ]
+            if lost:
+                return lost
+        return []
+
+    def _seconds_to_seek(self, entry: Entry) -> float:
+        """How long a submission that no run has reported is still sought; 0 if it is not."""
+        sought = entry.state is State.UNKNOWN and not entry.reported and entry.token is not None
+        if self._adopt_within is None or not sought:
+            return 0.0
+        return max(0.0, (entry.sent_at or 0.0) + self._adopt_within - self._opened_at)
 
     async def queued(self) -> list[Item]:
         return [_item(entry) for entry in await self._page("queued", State.QUEUED)]

@@ -49,6 +49,15 @@ class Resumed(msgspec.Struct, frozen=True):
     age: float
 
 
+class Lost(msgspec.Struct, frozen=True):
+    """A submission of unknown fate that a callback may still tell of, for `left` seconds; `error` if none does."""
+
+    item: Item
+    token: str
+    left: float
+    error: WanError
+
+
 class Ledger(Protocol):
     """What a batch asks of its journal. Every write is on disk when it returns, or raises `JournalError`."""
 
@@ -63,8 +72,8 @@ class Ledger(Protocol):
         """Look items up: each is to be sent (with its final key), an outcome at once, or None if it is known."""
         ...
 
-    async def begin(self, item: Item) -> bool:
-        """Write the intent, before the POST; False if the key was begun by another item of this run."""
+    async def begin(self, item: Item, token: str | None) -> bool:
+        """Write the intent and the callback's token, before the POST; False if another item of this run has the key."""
         ...
 
     async def withdraw(self, item: Item) -> None:
@@ -95,6 +104,10 @@ class Ledger(Protocol):
         """The next tasks to wait for from earlier runs; an empty list at the end."""
         ...
 
+    async def lost(self) -> list[Lost]:
+        """The next submissions of earlier runs to seek; an empty list at the end."""
+        ...
+
     async def queued(self) -> list[Item]:
         """The next items of earlier runs that are to be sent (again); an empty list at the end."""
         ...
@@ -115,7 +128,7 @@ class NoJournal:
     async def admit(self, items: list[Item]) -> list[Item | Outcome | None]:
         return [item if item.key else _with_key(item) for item in items]
 
-    async def begin(self, item: Item) -> bool:
+    async def begin(self, item: Item, token: str | None) -> bool:
         return True
 
     async def withdraw(self, item: Item) -> None:
@@ -137,6 +150,9 @@ class NoJournal:
         return []
 
     async def resumed(self) -> list[Resumed]:
+        return []
+
+    async def lost(self) -> list[Lost]:
         return []
 
     async def queued(self) -> list[Item]:

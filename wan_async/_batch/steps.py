@@ -42,6 +42,20 @@ class Watch(Protocol):
         ...
 
 
+class Adoption(msgspec.Struct, frozen=True):
+    """How a submission of unknown fate is found again, where callbacks tell of it.
+
+    Attributes:
+        within: seconds after the submission for which it is sought.
+        new_token: an unguessable token for one submission.
+        seek: (token, seconds, found) → watch; calls `found` once, with the task's id, or with None when time is over.
+    """
+
+    within: float
+    new_token: Callable[[], str]
+    seek: Callable[[str, float, Callable[[str | None], None]], Watch]
+
+
 class Steps(msgspec.Struct, frozen=True):
     """What a batch needs done, as callables; it knows no HTTP.
 
@@ -49,8 +63,10 @@ class Steps(msgspec.Struct, frozen=True):
         submit: (input, intent) → task id; calls the intent's `begin` before the POST, `again` before a repeat.
         watch: (task id, input, age in seconds, done) → watch; calls `done` once, with the final record or an error.
         download: (key, record) → where the clip is; None leaves the clips where they are.
+        adoption: how lost submissions are found again; None: they are not.
     """
 
     submit: Callable[[WanInput, Submission], Awaitable[str]]
     watch: Callable[[str, WanInput, float, Callable[[TaskRecord | WanError], None]], Watch]
     download: Download | None = None
+    adoption: Adoption | None = None

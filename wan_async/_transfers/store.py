@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import mimetypes
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any, cast
+from functools import cache
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..errors import ConfigurationError, TransportError
@@ -32,9 +33,6 @@ PART = 8 << 20
 PARTS_AT_ONCE = 2
 
 _PIECE = 1 << 20
-
-_memory: dict[str, Any] = {}
-"""What is under `memory://` lives as long as the process."""
 
 
 class StoreFolder:
@@ -123,22 +121,28 @@ def _opened(url: str) -> tuple[Any, str]:
     """The store, and what goes before the names in it."""
     try:
         import obstore
-        from obstore.store import MemoryStore, from_url
+        from obstore.store import from_url
     except ImportError:
-        raise ConfigurationError(
-            f'download_to: {url!r} needs obstore: pip install "wan-async[store]"'
-        ) from None
+        raise ConfigurationError(f'download_to: {url!r} needs obstore: pip install "wan-async[store]"') from None
     parts = urlsplit(url)
     if parts.scheme not in SCHEMES or not (parts.netloc or parts.scheme == "memory"):
         allowed = "a folder, or s3://, gs://, az:// with a bucket, or memory://"
         raise ConfigurationError(f"download_to: {url!r} is not allowed; allowed: {allowed}")
     if parts.scheme == "memory":
         prefix = f"{parts.netloc}{parts.path}".strip("/")
-        return _memory.setdefault("", MemoryStore()), f"{prefix}/" if prefix else ""
+        return _memory(), f"{prefix}/" if prefix else ""
     try:
         return from_url(url), ""
     except obstore.exceptions.BaseError as error:
         raise ConfigurationError(f"download_to: {url!r} cannot be used: {_words(error)}") from error
+
+
+@cache
+def _memory() -> Any:
+    """What is under `memory://` lives as long as the process."""
+    from obstore.store import MemoryStore
+
+    return MemoryStore()
 
 
 def _failure(error: Exception) -> OSError | TransportError:

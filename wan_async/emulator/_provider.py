@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
-from .._policy.settings import RateLimit
 from .._protocol.requests import CREATE_TASK, CREDIT, DOWNLOAD_URL, RECORD_INFO
 from ._accounts import Account
 from ._calls import Call, Refusal, Reply, success

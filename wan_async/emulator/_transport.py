@@ -26,7 +26,7 @@ class EmulatorTransport:
         self._make_dispatcher = dispatcher
         self._dispatcher: Dispatcher | None = None
 
-    async def exchange(self, base_url: str, key: str, request: Request, timeout: float) -> Answer:  # noqa: ASYNC109
+    async def exchange(self, base_url: str, key: str, request: Request, timeout: float) -> Answer:
         """Send one request, once, and give the whole answer.
 
         Args:
@@ -54,7 +54,7 @@ class EmulatorTransport:
             await self._dispatcher.stop()
             self._dispatcher = None
 
-    async def _travel_back(self, reply: Reply, timeout: float) -> None:  # noqa: ASYNC109
+    async def _travel_back(self, reply: Reply, timeout: float) -> None:
         if not reply.arrived:
             raise TransportError("no connection: dropped by the emulator", sent=False)
         if self._latency + reply.delay + self._latency > timeout:

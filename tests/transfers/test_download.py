@@ -1,0 +1,364 @@
+"""Downloads from media hosts that break, lie, redirect, refuse and expire."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from collections.abc import AsyncGenerator, Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from wan_async import (
+    InvalidInputError,
+    NotFoundError,
+    SessionPool,
+    TransportError,
+    WanClient,
+    WanError,
+)
+from wan_async._transfers import downloads as downloads_module
+
+from .hosts import CLIP, MediaHost, serving
+from .support import client, finished, names
+
+
+@pytest_asyncio.fixture
+async def host() -> AsyncGenerator[MediaHost]:
+    async with serving(MediaHost()) as host:
+        yield host
+
+
+@pytest_asyncio.fixture
+async def wan(host: MediaHost) -> AsyncGenerator[WanClient]:
+    async with client(host.url) as wan:
+        yield wan
+
+
+def link(host: MediaHost) -> str:
+    return f"{host.url}/clip.mp4"
+
+
+async def test_a_record_into_a_folder_is_named_by_its_task(host: MediaHost, wan: WanClient, tmp_path: Path) -> None:
+    path = await wan.download(finished(link(host), "0a1b"), tmp_path)
+    assert path == tmp_path / "0a1b.mp4"
+    assert path.read_bytes() == CLIP
+    assert names(tmp_path) == ["0a1b.mp4"]
+
+
+async def test_a_missing_folder_is_made(host: MediaHost, wan: WanClient, tmp_path: Path) -> None:
+    path = await wan.download(finished(link(host)), f"{tmp_path}/a/b/")
+    assert path == tmp_path / "a/b/t1.mp4"
+    path = await wan.download(link(host), tmp_path / "c" / "my clip.bin")
+    assert path == tmp_path / "c" / "my clip.bin"
+    assert path.read_bytes() == CLIP
+
+
+async def test_links_of_equal_names_are_different_files(host: MediaHost, wan: WanClient, tmp_path: Path) -> None:
+    first = await wan.download(f"{host.url}/a/clip.mp4?signature=1", tmp_path)
+    second = await wan.download(f"{host.url}/b/clip.mp4", tmp_path)
+    assert first != second
+    assert await wan.download(f"{host.url}/a/clip.mp4?signature=2", tmp_path) == first
+    assert len(host.asked) == 2
+
+
+async def test_a_whole_file_costs_no_request(host: MediaHost, wan: WanClient, tmp_path: Path) -> None:
+    target = tmp_path / "clip.mp4"
+    target.write_bytes(b"whole")
+    assert await wan.download(link(host), target) == target
+    assert target.read_bytes() == b"whole"
+    assert not host.asked
+
+
+async def test_an_empty_file_is_replaced(host: MediaHost, wan: WanClient, tmp_path: Path) -> None:
+    target = tmp_path / "clip.mp4"
+    target.touch()
+    await wan.download(link(host), target)
+    assert target.read_bytes() == CLIP
+
+
+async def test_two_downloads_of_one_clip_fetch_it_once(host: MediaHost, wan: WanClient, tmp_path: Path) -> None:
+    target = tmp_path / "clip.mp4"
+    await asyncio.gather(*[wan.download(link(host), target) for _ in range(5)])
+    assert len(host.asked) == 1
+    assert names(tmp_path) == ["clip.mp4"]
+
+
+async def test_a_broken_download_goes_on_where_it_broke(host: MediaHost, wan: WanClient, tmp_path: Path) -> None:
+    host.break_every = 100_000
+    path = await wan.download(link(host), tmp_path)
+    assert path.read_bytes() == CLIP
+    assert [asked.start for asked in host.asked] == [0, 100_000, 200_000, 300_000]
+    assert {asked.headers.get("if-range") for asked in host.asked[1:]} == {'"one"'}
+    assert host.sent == len(CLIP)
+
+
+async def test_a_host_without_ranges_is_read_again(host: MediaHost, wan: WanClient, tmp_path: Path) -> None:
+    host.ranges, host.break_every = False, 100_000
+
+    async def heal() -> None:
+        while len(host.asked) < 2:
+            await asyncio.sleep(0.001)
+        host.break_every = None
+
+    healing = asyncio.create_task(heal())
+    path = await wan.download(link(host), tmp_path)
+    await healing
+    assert path.read_bytes() == CLIP
+
+
+async def test_a_changed_file_is_not_mixed(host: MediaHost, wan: WanClient, tmp_path: Path) -> None:
+    host.break_every = 100_000
+
+    async def change() -> None:
+        while len(host.asked) < 2:
+            await asyncio.sleep(0)
+        host.etag, host.content = '"two"', CLIP[::-1]
+
+    changing = asyncio.create_task(change())
+    path = await wan.download(link(host), tmp_path)
+    await changing
+    assert path.read_bytes() in (CLIP, CLIP[::-1])
+    assert host.etag == '"two"'
+    assert path.read_bytes() == CLIP[::-1]
+
+
+@pytest.mark.parametrize("extra", [1, 5000])
+async def test_a_body_shorter_than_told_is_not_whole(
+    host: MediaHost, tmp_path: Path, extra: int
+) -> None:
+    host.extra_length = extra
+    async with client(host.url, max_elapsed=0.3) as wan:
+        with pytest.raises(TransportError):
+            await wan.download(link(host), tmp_path)
+    assert names(tmp_path) == []
+
+
+async def test_a_range_that_lies_about_the_total_is_not_whole(host: MediaHost, tmp_path: Path) -> None:
+    host.break_every = 200_000
+    host.headers = {"Content-Range": f"bytes 0-{len(CLIP)}/{len(CLIP) + 1}"}
+    async with client(host.url, max_elapsed=0.3) as wan:
+        with pytest.raises(TransportError):
+            await wan.download(link(host), tmp_path)
+    assert names(tmp_path) == []
+
+
+async def test_a_clip_without_a_length_is_taken(host: MediaHost, wan: WanClient, tmp_path: Path) -> None:
+    host.chunked = True
+    path = await wan.download(link(host), tmp_path)
+    assert path.read_bytes() == CLIP
+
+
+async def test_a_clip_without_a_length_that_breaks_off_is_not_taken(host: MediaHost, tmp_path: Path) -> None:
+    host.chunked, host.break_every, host.ranges = True, 100_000, False
+    async with client(host.url, max_elapsed=0.3) as wan:
+        with pytest.raises(TransportError):
+            await wan.download(link(host), tmp_path)
+    assert names(tmp_path) == []
+
+
+async def test_a_page_instead_of_a_clip_is_not_taken(host: MediaHost, wan: WanClient, tmp_path: Path) -> None:
+    host.headers = {"Content-Type": "text/html"}
+    with pytest.raises(NotFoundError, match="text/html"):
+        await wan.download(link(host), tmp_path)
+    assert names(tmp_path) == []
+
+
+async def test_the_key_reaches_no_media_host(host: MediaHost, wan: WanClient, tmp_path: Path) -> None:
+    async with serving(MediaHost()) as other:
+        host.redirect = f"{other.url}/elsewhere.mp4"
+        path = await wan.download(link(host), tmp_path)
+        assert path.read_bytes() == CLIP
+        assert other.asked
+        for asked in host.asked + other.asked:
+            assert "authorization" not in asked.headers
+            assert "secret-key" not in str(asked)
+
+
+async def test_the_callers_own_middleware_plays_no_part(host: MediaHost, tmp_path: Path) -> None:
+    async def add_key(
+        request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        request.headers["Authorization"] = "Bearer secret-key"
+        return await handler(request)
+
+    async with aiohttp.ClientSession(middlewares=(add_key,)) as session, WanClient(
+        "secret-key", base_url=host.url, pool=SessionPool(session)
+    ) as wan:
+        await wan.download(link(host), tmp_path)
+    assert "authorization" not in host.asked[0].headers
+
+
+@pytest.mark.parametrize("to", ["http://example.com/x.mp4", "ftp://127.0.0.1/x", "file:///etc/passwd", "http://10.0.0.1/"])
+async def test_redirects_lead_to_https_only(host: MediaHost, tmp_path: Path, to: str) -> None:
+    host.redirect = to
+    async with client(host.url, max_elapsed=0.0) as wan:
+        with pytest.raises(TransportError, match="not https"):
+            await wan.download(link(host), tmp_path)
+    assert names(tmp_path) == []
+
+
+async def test_redirects_end(host: MediaHost, tmp_path: Path) -> None:
+    host.redirect = "/again"
+    async with client(host.url, max_elapsed=0.0) as wan:
+        with pytest.raises(TransportError, match="redirects"):
+            await wan.download(link(host), tmp_path)
+    assert len(host.asked) == 10
+
+
+async def test_an_expired_link_is_replaced(host: MediaHost, wan: WanClient, tmp_path: Path) -> None:
+    host.good = lambda path: "fresh" in path
+    host.next_link = f"{host.url}/clip.mp4?fresh=1"
+    path = await wan.download(link(host), tmp_path)
+    assert path.read_bytes() == CLIP
+    assert host.calls == ["/api/v1/common/download-url"]
+
+
+async def test_a_link_that_expires_under_way_is_replaced_each_time(
+    host: MediaHost, wan: WanClient, tmp_path: Path
+) -> None:
+    host.break_every = 100_000
+    host.next_link = f"{host.url}/clip.mp4?fresh=1"
+    used: list[str] = []
+    host.good = lambda path: (used.append(path), len(used) % 2 == 1)[1]  # each link is good once
+    path = await wan.download(link(host), tmp_path)
+    assert path.read_bytes() == CLIP
+    assert len(host.calls) == 3
+    assert host.sent == len(CLIP)
+
+
+async def test_the_record_is_read_again_where_no_fresh_link_helps(
+    host: MediaHost, wan: WanClient, tmp_path: Path
+) -> None:
+    host.good = lambda path: "moved" in path
+    host.record_url = f"{host.url}/moved.mp4"
+    path = await wan.download(finished(link(host)), tmp_path)
+    assert path.read_bytes() == CLIP
+    assert [call.partition("?")[0] for call in host.calls] == [
+        "/api/v1/common/download-url",
+        "/api/v1/jobs/recordInfo",
+    ]
+
+
+async def test_a_link_that_stays_refused_is_given_up(host: MediaHost, wan: WanClient, tmp_path: Path) -> None:
+    host.good = lambda path: False
+    host.next_link = f"{host.url}/clip.mp4?fresh=1"
+    host.record_url = link(host)
+    with pytest.raises(NotFoundError) as caught:
+        await wan.download(finished(link(host)), tmp_path)
+    assert caught.value.status == 403
+    assert len(host.asked) == 3
+    assert names(tmp_path) == []
+
+
+async def test_a_foreign_link_is_given_up_at_once(host: MediaHost, wan: WanClient, tmp_path: Path) -> None:
+    host.good = lambda path: False
+    with pytest.raises(NotFoundError):
+        await wan.download(link(host), tmp_path)
+    assert len(host.asked) == 1
+
+
+async def test_a_host_that_is_down_is_tried_for_as_long_as_told(host: MediaHost, tmp_path: Path) -> None:
+    host.status = 503
+    started = asyncio.get_running_loop().time()
+    async with client(host.url, max_elapsed=0.5) as wan:
+        with pytest.raises(TransportError, match="503"):
+            await wan.download(link(host), tmp_path)
+    assert 0.4 < asyncio.get_running_loop().time() - started < 2.0
+    assert len(host.asked) > 1
+
+
+async def test_progress_prolongs_the_tries(host: MediaHost, tmp_path: Path) -> None:
+    host.break_every, host.pause = 20_000, 0.04
+    started = asyncio.get_running_loop().time()
+    async with client(host.url, max_elapsed=0.3) as wan:
+        path = await wan.download(link(host), tmp_path)
+    assert asyncio.get_running_loop().time() - started > 0.6
+    assert path.read_bytes() == CLIP
+
+
+async def test_a_host_that_falls_silent_is_left(host: MediaHost, tmp_path: Path) -> None:
+    host.pause = 30.0
+    async with client(host.url, max_elapsed=0.0, total=0.2) as wan:
+        with pytest.raises(TransportError, match="nothing"):
+            await wan.download(link(host), tmp_path)
+
+
+async def test_a_cancelled_download_leaves_nothing(host: MediaHost, wan: WanClient, tmp_path: Path) -> None:
+    host.break_every, host.ranges = 100_000, False
+    download = asyncio.create_task(wan.download(link(host), tmp_path / "a" / "clip.mp4"))
+    while len(host.asked) < 2:
+        await asyncio.sleep(0.01)
+    download.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await download
+    assert names(tmp_path / "a") == []
+
+
+async def test_downloads_at_once_are_bounded(host: MediaHost, wan: WanClient, tmp_path: Path) -> None:
+    host.pause = 0.05
+    await asyncio.gather(*[wan.download(link(host), tmp_path / f"{number}") for number in range(30)])
+    assert host.most_under_way == downloads_module.AT_ONCE
+
+
+@pytest.mark.parametrize("given", ["clip.mp4", "ftp://host/x", 5, None, finished("nix")])
+async def test_what_is_no_link_is_refused(host: MediaHost, wan: WanClient, tmp_path: Path, given: str) -> None:
+    with pytest.raises(InvalidInputError, match="record_or_url"):
+        await wan.download(given, tmp_path)
+
+
+async def test_the_servers_names_lead_nowhere(host: MediaHost, wan: WanClient, tmp_path: Path) -> None:
+    host.headers = {"Content-Disposition": 'attachment; filename="../../etc/x"'}
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    await wan.download(finished(f"{host.url}/..%2F..%2Fetc/x", "../../etc/x"), folder)
+    await wan.download(f"{host.url}/..%2F..%2Fetc%2Fx", folder)
+    assert names(tmp_path) == ["clips"]
+    assert len(names(folder)) == 2
+
+
+async def test_the_same_client_downloads_in_another_loop(tmp_path: Path) -> None:
+    def run(wan: WanClient, target: Path) -> bytes:
+        async def go() -> bytes:
+            async with serving(MediaHost()) as host, wan:
+                return (await wan.download(link(host), target)).read_bytes()
+
+        return asyncio.run(go())
+
+    wan = client("http://127.0.0.1:9")
+    for number in range(2):
+        assert await asyncio.to_thread(run, wan, tmp_path / str(number)) == CLIP
+
+
+@contextmanager
+def full_disk(bytes_left: int) -> Generator[None]:
+    """Let files of this process not grow beyond so many bytes."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_left, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+async def test_a_full_disk_is_told_and_nothing_is_left(host: MediaHost, wan: WanClient, tmp_path: Path) -> None:
+    with full_disk(100_000), pytest.raises(OSError) as caught:
+        await wan.download(link(host), tmp_path / "clip.mp4")
+    assert not isinstance(caught.value, WanError)
+    assert caught.value.errno == errno.EFBIG
+    assert caught.value.filename == str(tmp_path / "clip.mp4")
+    assert names(tmp_path) == []
+
+
+async def test_no_space_left_is_told(host: MediaHost, wan: WanClient) -> None:
+    """`/dev/full` behaves as a full disk does; a folder cannot be full there, so a link to it stands for the file."""
+    if not os.path.exists("/dev/full"):
+        pytest.skip("no /dev/full")
+    with pytest.raises(OSError, match="Is not a file"):
+        await wan.download(link(host), "/dev/full")
+    assert os.path.exists("/dev/full")
