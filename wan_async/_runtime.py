@@ -34,7 +34,7 @@ class Runtime:
         self._wakeups = wakeups
 
     def seek(self, token: str, url: str, within: float, found: Callable[[str | None], None]) -> Seek:
-        """Call `found` once with the task that was submitted with `url`, or with None when `within` seconds are over."""
+        """Call `found` once with the task that was submitted with `url`, or with None after `within` seconds."""
         if self._wakeups is None:
             raise RuntimeError("without callbacks nothing can be found")
         return self._wakeups.seek(token, url, within, found)

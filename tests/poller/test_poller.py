@@ -7,6 +7,7 @@ import gc
 import itertools
 import random
 import tracemalloc
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -174,13 +175,28 @@ async def test_max_wait_ends_a_wait_and_its_looks() -> None:
     assert len(provider.looks["t"]) == 2
 
 
-async def test_a_deadline_that_is_not_needed_leaves_no_timer() -> None:
+async def test_a_deadline_that_is_not_needed_holds_nothing() -> None:
     provider = Provider()
     waiter = poller(provider, polling=EVERY_2)
     heard = Heard()
-    waiter.watch(provider.start("t", 1.0), heard, deadline=3.0)
+    gone = weakref.ref(heard)
+    waiter.watch(provider.start("t", 1.0), heard, deadline=1e6)
     await asyncio.sleep(10)
     assert len(heard.outcomes) == 1
+    del heard
+    gc.collect()
+    assert gone() is None
+
+
+async def test_the_last_watch_to_be_cancelled_ends_the_looks_whatever_the_order() -> None:
+    provider = Provider()
+    waiter = poller(provider, polling=EVERY_2)
+    provider.start("t", 50.0)
+    watches = [waiter.watch("t", Heard()) for _ in range(3)]
+    for index in (1, 0, 2):
+        assert waiter.waiting == 1
+        watches[index].cancel()
+    assert waiter.waiting == 0
 
 
 FAILING: list[Callable[[], WanError]] = [

@@ -35,7 +35,8 @@ class MediaHost:
         etag: its ETag, None for none.
         ranges: whether ranges are served.
         break_every: bytes of a body after which the connection is reset, None for never.
-        extra_length: is added to each Content-Length of a whole clip.
+        extra_length: is added to each Content-Length.
+        extra_total: is added to the total in each Content-Range.
         headers: further headers of each clip.
         good: whether a path's link is good, else it is answered 403.
         status: of each clip, instead of 200 or 206.
@@ -54,6 +55,7 @@ class MediaHost:
         self.ranges = True
         self.break_every: int | None = None
         self.extra_length = 0
+        self.extra_total = 0
         self.headers: dict[str, str] = {}
         self.good: Callable[[str], bool] = lambda path: True
         self.status = 0
@@ -101,7 +103,7 @@ class MediaHost:
         body = self.content[start:]
         headers = {"ETag": self.etag or "", "Content-Length": str(len(body) + self.extra_length), **self.headers}
         if start:
-            headers |= {"Content-Range": f"bytes {start}-{total - 1}/{total}"}
+            headers |= {"Content-Range": f"bytes {start}-{total - 1}/{total + self.extra_total}"}
         if self.chunked:
             headers |= {"Content-Length": "", "Transfer-Encoding": "chunked"}
             body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)

@@ -143,7 +143,6 @@ class Agenda(Generic[E]):
             entry.quick = len(SOON) + 1
             return
         entry.quick = len(SOON)
-        self._ready.pop(entry, None)
         self._woken[entry] = None
 
     def hasten(self, entry: E, now: float) -> None:

@@ -1,7 +1,7 @@
 """How callbacks read: (headers, body) becomes a wake-up, or a `CallbackError` that says why not.
 
-The signature is base64(HMAC-SHA256(key, taskId + "." + timestamp)) and does not cover the body: it proves only that this
-task was called back at this time. So nothing of the body but the task's id is believed, and that only as a reason to
+The signature is base64(HMAC-SHA256(key, taskId + "." + timestamp)) and does not cover the body: it proves only that
+this task was called back at this time. So nothing of the body but the task's id is believed, and that only as a reason to
 read the record. The window of ±300 s is KIE's.
 """
 
