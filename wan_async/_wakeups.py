@@ -69,9 +69,7 @@ class WakeUps:
         if self._poller.wake(wake_up.task_id):
             return
         if not self._offer(wake_up):
-            self._early[wake_up.task_id] = wake_up
-            if len(self._early) > EARLY:
-                self._early.popitem(last=False)
+            self._keep(wake_up)
 
     def missed(self) -> None:
         """Callbacks may have been missed: look at every task once."""
@@ -104,6 +102,11 @@ class WakeUps:
         if seek is not None:
             seek.settle(None)
 
+    def _keep(self, wake_up: WakeUp) -> None:
+        self._early[wake_up.task_id] = wake_up
+        if len(self._early) > EARLY:
+            self._early.popitem(last=False)
+
     def _offer(self, wake_up: WakeUp) -> bool:
         """True if the task may be one that is sought: then its record is read."""
         if not self._sought or (wake_up.token is not None and wake_up.token not in self._sought):
@@ -126,5 +129,6 @@ class WakeUps:
             for token, seek in tuple(self._sought.items()):
                 if seek.url == url:
                     del self._sought[token]
-                    seek.settle(record.task_id or task_id)
+                    self._keep(WakeUp(task_id))  # its callback was this one: no other comes when it is waited for
+                    seek.settle(task_id)
         self._candidates.clear()

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from wan_async import (
@@ -26,6 +25,7 @@ from wan_async._batch.collect import AHEAD
 from wan_async._journal import Journal, State
 from wan_async.emulator import Emulator, Fault
 
+from .hosts import CLIP, MediaHost, serving
 from .support import client, names
 
 DAY = datetime(2026, 1, 1, tzinfo=UTC)
@@ -262,7 +262,7 @@ async def test_the_outcome_is_in_the_journal_before_the_download(tmp_path: Path)
 
 
 async def test_clips_are_named_by_their_keys(tmp_path: Path) -> None:
-    emulator = Emulator(seconds=0.05, limit=None, query_limit=None, render=False)
+    emulator = Emulator("secret-key", seconds=0.05, limit=None, query_limit=None, render=False)
     keys = ["fox", "../../etc/x", "nul", "Fox", "fox.", "x" * 300]
     inputs = [(key, Wan22TextToVideoTurbo(prompt="p")) for key in keys]
     async with emulator.serve() as url, client(url) as wan:
@@ -276,7 +276,7 @@ async def test_clips_are_named_by_their_keys(tmp_path: Path) -> None:
 
 
 async def test_links_that_expired_between_runs_are_replaced(tmp_path: Path) -> None:
-    emulator = Emulator(seconds=0.05, limit=None, query_limit=None, render=False, link_seconds=0.2)
+    emulator = Emulator("secret-key", seconds=0.05, limit=None, query_limit=None, render=False, link_seconds=0.2)
     inputs = [Wan22TextToVideoTurbo(prompt=str(number)) for number in range(3)]
     async with emulator.serve() as url, client(url) as wan:
         await collect(wan.batch(inputs, journal=tmp_path / "run.db"))
@@ -288,11 +288,11 @@ async def test_links_that_expired_between_runs_are_replaced(tmp_path: Path) -> N
 
 
 async def test_clips_that_break_are_whole_in_the_end(tmp_path: Path) -> None:
-    faults = [Fault("half", call="file", rate=0.5, times=None)]
-    emulator = Emulator(seconds=0.05, limit=None, query_limit=None, render=False, faults=faults)
-    inputs = [Wan22TextToVideoTurbo(prompt=str(number)) for number in range(10)]
-    async with emulator.serve() as url, client(url) as wan:
+    emulator = Emulator("secret-key", seconds=0.05, limit=None, query_limit=None, render=False)
+    inputs = [Wan22TextToVideoTurbo(prompt=str(number)) for number in range(20)]
+    async with emulator.serve() as url, serving(MediaHost()) as host, client(url) as wan:
+        host.break_every = 100_000
+        emulator.faults = [Fault("redirect", message=f"{host.url}/clip.mp4")]
         found = await collect(wan.batch(inputs, download_to=tmp_path))
-        emulator.faults = ()
-        whole = (await wan.download(msgspec.structs.replace(next(iter(found.values())).unwrap()), tmp_path / "w")).read_bytes()
-    assert all(Path(str(outcome.path)).read_bytes() == whole for outcome in found.values())
+    assert all(Path(str(outcome.path)).read_bytes() == CLIP for outcome in found.values())
+    assert host.sent == 20 * len(CLIP)
