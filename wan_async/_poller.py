@@ -107,8 +107,11 @@ class Poller:
         age: float = 0.0,
         max_wait: float | None = None,
         at_once: bool = False,
+        seen: Callable[[TaskRecord], None] | None = None,
     ) -> TaskRecord:
         """Wait for a task's final record; the arguments are those of `watch`. A cancelled wait is forgotten.
+
+        Args beside those: `seen` is shown each record before the final one.
 
         Raises:
             TaskTimeoutError: `max_wait` seconds are over.
@@ -117,6 +120,7 @@ class Poller:
         future: asyncio.Future[TaskRecord] = asyncio.get_running_loop().create_future()
         done = partial(resolve, future)
         watch = self.watch(task_id, done, kind=kind, age=age, deadline=max_wait, at_once=at_once)
+        watch.seen = seen
         self._futures.add(future)
         try:
             return await future
@@ -264,6 +268,7 @@ class Poller:
             self._ended(task, answer, asked)
         else:
             task.undone(asked)
+            task.show(answer)
             self._agenda.plan(task, task.next_due(now))
 
     def _failed(self, task: Waiting, error: WanError, now: float) -> None:

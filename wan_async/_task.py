@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Hashable
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ class WanTask:
 
     __slots__ = ("_calls", "_kind", "_poller", "id")
 
-    def __init__(self, calls: Calls, poller: Callable[[], Poller], task_id: str, kind: Hashable = "") -> None:
+    def __init__(self, calls: Calls, poller: Callable[[], Poller], task_id: str, kind: Hashable = None) -> None:
         self._calls = calls
         self._poller = poller
         self._kind = kind
@@ -40,18 +41,27 @@ class WanTask:
 
     async def wait(self, max_wait: float | None = None) -> TaskRecord:
         """Wait until the task has ended, and give its record; see `WanClient.wait`."""
-        record = await self._poller().wait(self.id, kind=self._kind, max_wait=max_wait)
+        unaged = self._kind is None  # rebuilt from its id: it may have ended long ago
+        record = await self._poller().wait(self.id, kind=self._kind, max_wait=max_wait, at_once=unaged)
         if record.state is TaskState.FAIL:
             raise TaskFailedError(record)
         return record
 
     async def watch(self) -> AsyncGenerator[TaskRecord]:
-        """The task's records as they change, a failed one too; the last is final."""
+        """The task's records as they change, the first at once; the last is final, a failed one too."""
+        records: asyncio.Queue[TaskRecord | None] = asyncio.Queue()
+        wait = self._poller().wait(self.id, kind=self._kind, at_once=True, seen=records.put_nowait)
+        end = asyncio.ensure_future(wait)
+        end.add_done_callback(lambda _: records.put_nowait(None))
         last: TaskRecord | None = None
-        async for record in self._poller().follow(self.id, kind=self._kind):
-            if record != last:
-                yield record
-            last = record
+        try:
+            while (record := await records.get()) is not None:
+                if record != last:
+                    yield record
+                last = record
+            yield await end
+        finally:
+            end.cancel()
 
 
 def kind_of(task_input: WanInput) -> Hashable:

@@ -24,6 +24,14 @@ class Waiting(Entry):
         super().__init__(task_id, schedule, since)
         self.watch: Watch | None = None
 
+    def show(self, record: TaskRecord) -> None:
+        """Show a record that is not final to those who want to see it."""
+        watch = self.watch
+        while watch is not None:
+            if watch.seen is not None:
+                watch.seen(record)
+            watch = watch.before
+
     def settle(self, outcome: TaskRecord | WanError) -> None:
         """Tell all who watch it, in the order in which they came."""
         told: list[Watch] = []
@@ -40,9 +48,10 @@ class Watch:
 
     Attributes:
         before: the watch of the same task that came before this one.
+        seen: is shown each record before the final one; must not raise.
     """
 
-    __slots__ = ("_abandon", "_done", "_task", "_timer", "before")
+    __slots__ = ("_abandon", "_done", "_task", "_timer", "before", "seen")
 
     def __init__(
         self, task: Waiting, done: Callable[[TaskRecord | WanError], None], abandon: Callable[[Waiting], None]
@@ -53,6 +62,7 @@ class Watch:
         self._abandon = abandon
         self._timer: asyncio.TimerHandle | None = None
         self.before = task.watch
+        self.seen: Callable[[TaskRecord], None] | None = None
         task.watch = self
 
     def cancel(self) -> None:

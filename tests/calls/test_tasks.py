@@ -1,0 +1,122 @@
+"""A task's handle: waiting, watching, and what a client does when it is closed meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from wan_async import (
+    NotFoundError,
+    RateLimit,
+    TaskFailedError,
+    TaskState,
+    TaskTimeoutError,
+    Wan22TextToVideoTurbo,
+    WanClient,
+    WanError,
+)
+from wan_async.emulator import Emulator, Fault
+
+pytestmark = pytest.mark.virtual_time
+
+CLIP = Wan22TextToVideoTurbo(prompt="a fox", resolution="480p")
+
+
+def site(*faults: Fault, seconds: float = 40.0) -> tuple[Emulator, WanClient]:
+    provider = Emulator(seconds=seconds, faults=faults)
+    return provider, WanClient("k", pool=provider.transport(latency=0.02))
+
+
+async def test_run_gives_the_finished_record_with_few_looks() -> None:
+    provider, wan = site()
+    async with wan:
+        record = await wan.run(CLIP)
+    assert (record.state, record.credits, record.cost_time) == (TaskState.SUCCESS, 40, 40.0)
+    assert provider.stats.polls <= 20
+
+
+async def test_a_failed_task_raises_where_it_is_waited_for_and_is_a_record_elsewhere() -> None:
+    _, wan = site(Fault("fail", fail_code=422, message="bad"))
+    async with wan:
+        task = await wan.submit(CLIP)
+        with pytest.raises(TaskFailedError, match=r"\[422\]: bad"):
+            await task.wait()
+        assert (await task.record()).fail_code == "422"
+        assert [record.state async for record in task.watch()] == [TaskState.FAIL]
+
+
+async def test_watch_shows_each_change_once_and_ends() -> None:
+    _, wan = site()
+    async with wan:
+        states = [record.state async for record in (await wan.submit(CLIP)).watch()]
+    assert states == [TaskState.WAITING, TaskState.SUCCESS]
+
+
+async def test_watch_left_early_leaves_no_wait() -> None:
+    _, wan = site()
+    before = asyncio.all_tasks()
+    async with wan:
+        task = await wan.submit(CLIP)
+        records = task.watch()
+        assert (await anext(records)).state is TaskState.WAITING
+        await records.aclose()
+        await asyncio.sleep(1)
+        assert asyncio.all_tasks() == before
+
+
+async def test_max_wait_ends_the_wait_not_the_task() -> None:
+    _, wan = site()
+    async with wan:
+        with pytest.raises(TaskTimeoutError) as caught:
+            await wan.run(CLIP, max_wait=5.0)
+        assert (await wan.wait(caught.value.task_id)).url
+
+
+async def test_a_task_rebuilt_from_its_id_is_looked_at_at_once() -> None:
+    _, wan = site()
+    loop = asyncio.get_running_loop()
+    async with wan:
+        task = await wan.submit(CLIP)
+        await asyncio.sleep(100)
+        began = loop.time()
+        await wan.task(task.id).wait()
+        assert loop.time() - began < 1.0
+
+
+async def test_a_fresh_tasks_null_record_is_waited_for_and_an_unknown_tasks_is_not_for_ever() -> None:
+    _, wan = site(Fault("null_record", seconds=30.0))
+    loop = asyncio.get_running_loop()
+    async with wan:
+        assert (await wan.run(CLIP)).url
+        began = loop.time()
+        with pytest.raises(NotFoundError):
+            await wan.wait("no-such-task")
+        assert 90 <= loop.time() - began < 150
+
+
+@pytest.mark.parametrize("how", ["wait", "watch"])
+async def test_closing_the_client_ends_waits_with_an_error(how: str) -> None:
+    _, wan = site()
+    task = await wan.submit(CLIP)
+
+    async def last() -> object:
+        return await task.wait() if how == "wait" else [record async for record in task.watch()]
+
+    waiting = asyncio.create_task(last())
+    await asyncio.sleep(5)
+    await wan.aclose()
+    with pytest.raises(WanError, match="closed"):
+        await waiting
+
+
+async def test_what_was_learnt_of_durations_outlives_the_loop_that_learnt_it() -> None:
+    provider, wan = site(seconds=200.0)
+    wan = wan.with_options(limit=RateLimit(100, per=1.0), query_limit=RateLimit(100, per=1.0))
+    provider.limit = provider.query_limit = None
+    async with wan:
+        await asyncio.gather(*(wan.run(CLIP) for _ in range(30)))
+    learnt_at = provider.stats.polls
+    async with wan:
+        await asyncio.gather(*(wan.run(CLIP) for _ in range(30)))
+    assert provider.stats.polls - learnt_at <= 30 * 5
