@@ -153,7 +153,6 @@ def test_its_data_and_words(error: WanError, attributes: dict[str, Any], text: s
 
 @pytest.mark.parametrize("error", [error for error, _, _ in SAMPLES], ids=lambda value: type(value).__name__)
 def test_it_survives_pickling_and_copying(error: WanError) -> None:
-    error.add_note("while testing")
     protocols = range(pickle.HIGHEST_PROTOCOL + 1)
     twins = [copy.copy(error), copy.deepcopy(error), *(pickle.loads(pickle.dumps(error, n)) for n in protocols)]
     for twin in twins:
@@ -161,6 +160,13 @@ def test_it_survives_pickling_and_copying(error: WanError) -> None:
         assert twin.args == error.args
         assert vars(twin) == vars(error)
         assert str(twin) == str(error)
+
+
+@pytest.mark.parametrize("error", [error for error, _, _ in SAMPLES], ids=lambda value: type(value).__name__)
+def test_its_data_are_its_arguments(error: WanError) -> None:
+    again = type(error)(*error.args)
+    assert vars(again) == vars(error)
+    assert str(again) == str(error)
 
 
 @pytest.mark.parametrize("given", [lambda: None, (one for one in "ab"), [open], re, {"a": object}.keys()], ids=repr)

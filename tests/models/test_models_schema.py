@@ -203,6 +203,27 @@ def check_refusal(cls: type[WanInput], fields: Fields, name: str) -> None:
     assert "\n" not in str(error)
 
 
+def just_beyond(node: Node) -> list[object]:
+    """The values one step outside each bound of a field."""
+    match node:
+        case {"minItems": least, "maxItems": most}:
+            return [[URL] * (least - 1), [URL] * (most + 1)]
+        case {"minimum": low, "maximum": high}:
+            return [low - 1, high + 1]
+        case {"maxLength": most}:
+            return ["x" * (most + 1), *(["x" * (node["minLength"] - 1)] if "minLength" in node else [])]
+        case _:
+            return []
+
+
+@pytest.mark.parametrize(("model", "name"), FIELDS)
+def test_one_step_outside_a_bound_is_refused(model: str, name: str) -> None:
+    node = INPUTS[model]["properties"][name]
+    for value in just_beyond(node):
+        assert is_refused(node, name, value)
+        check_refusal(MODELS[model], {**EXAMPLES[model], name: value}, name)
+
+
 URL_FIELDS = [(model, name) for model, name in FIELDS if is_url(name)]
 
 

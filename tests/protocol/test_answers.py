@@ -25,10 +25,18 @@ from wan_async import (
     TaskState,
     WanError,
 )
-from wan_async._protocol import Answer, read_created, read_credits, read_link, read_record
+from wan_async._protocol import (
+    Answer,
+    StoredFile,
+    read_created,
+    read_credits,
+    read_link,
+    read_record,
+    read_stored,
+)
 
 Reader = Callable[[Answer], object]
-READERS: list[Reader] = [read_created, read_record, read_credits, read_link]
+READERS: list[Reader] = [read_created, read_record, read_credits, read_link, read_stored]
 SAMPLES: dict[str, dict[str, Any]] = {
     sample["name"]: sample
     for sample in json.loads((Path(__file__).parent.parent / "data" / "samples.json").read_text())
@@ -63,7 +71,7 @@ EXPECTED: dict[str, tuple[Reader, object]] = {
     "callback-success": (read_record, TaskState.SUCCESS),
     "callback-failure": (read_record, TaskState.FAIL),
     "credit": (read_credits, 5454.65),
-    "uploaded": (read_link, ResponseError),
+    "uploaded": (read_stored, StoredFile("https://tempfile.example.com/kieai/1/x.mp4", 1318021, "video/mp4")),
 }
 
 
@@ -134,7 +142,7 @@ BY_CODE: list[tuple[int, str, type[ApiError], type[ApiError]]] = [
 def test_the_envelopes_code_decides(
     code: int, message: str, creating: type[ApiError], reading: type[ApiError], status: int
 ) -> None:
-    for reader, expected in zip(READERS, (creating, reading, reading, reading), strict=True):
+    for reader, expected in zip(READERS, (creating, *[reading] * 4), strict=True):
         with pytest.raises(ApiError) as caught:
             reader(enveloped(code, message, {"taskId": ID}, status=status))
         assert type(caught.value) is expected
@@ -162,7 +170,7 @@ def test_only_recordinfo_reads_these_codes_as_the_tasks_end(code: int) -> None:
         enveloped(code, "gave up", {"taskId": "u", "failCode": 9, "failMsg": "why", "state": "success"}), "t"
     )
     assert (told.task_id, told.state, told.fail_code, told.fail_message) == ("u", TaskState.FAIL, "9", "why")
-    for reader in (read_created, read_credits, read_link):
+    for reader in (read_created, read_credits, read_link, read_stored):
         with pytest.raises(ApiError, match=f"^{code}: gave up$"):
             reader(enveloped(code, "gave up"))
     with pytest.raises(ResponseError):
@@ -245,6 +253,18 @@ def test_200_without_credits_is_unreadable(data: object) -> None:
 def test_200_without_a_link_is_unreadable(data: object) -> None:
     with pytest.raises(ResponseError, match="without a link"):
         read_link(enveloped(200, "success", data))
+
+
+@pytest.mark.parametrize("data", [None, "https://x", [], {}, {"downloadUrl": ""}, {"downloadUrl": 5}])
+def test_200_without_a_stored_file_is_unreadable(data: object) -> None:
+    with pytest.raises(ResponseError, match="without a downloadUrl"):
+        read_stored(enveloped(200, "success", data))
+
+
+@pytest.mark.parametrize(("size", "kind"), [(None, None), ("5", 5), (True, ["x"])])
+def test_a_stored_files_size_and_type_may_be_missing(size: object, kind: object) -> None:
+    data = {"downloadUrl": "https://x/y", "fileSize": size, "mimeType": kind}
+    assert read_stored(enveloped(200, "success", data)) == StoredFile("https://x/y", None, None)
 
 
 def test_of_equal_keys_the_last_counts() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wan_async import TaskRecord, WanError
-from wan_async._protocol import Answer
+from wan_async._protocol import Answer, StoredFile
 
 from .test_answers import NO_ENVELOPE, READERS, SAMPLES, body_of
 
@@ -54,7 +54,7 @@ def test_any_answer_is_a_value_or_an_error_of_ours(
         cut = data.draw(st.integers(0, len(body)))
         body = body[:cut] + data.draw(st.binary(max_size=3)) + body[cut + 1 :]
     words: list[str] = []
-    for reader, kind in zip(READERS, (str, TaskRecord, float, str), strict=True):
+    for reader, kind in zip(READERS, (str, TaskRecord, float, str, StoredFile), strict=True):
         try:
             value = reader(Answer(status, body, headers))
         except WanError as error:

@@ -82,9 +82,7 @@ class Provider:
         download: Callable[[str, TaskRecord], Awaitable[Path | str]] | None = self.download if fetch else None
         steps = Steps(submit=self.submit, watch=self.watch, download=download)
         ledger = (
-            NoJournal()
-            if journal is None
-            else Journalled(journal, replay=replay, resubmit_unknown=False, fetch=fetch)
+            NoJournal() if journal is None else Journalled(journal, replay=replay, resubmit_unknown=False, fetch=fetch)
         )
         inputs = [(f"k{number}", Wan22TextToVideoTurbo(prompt=str(number))) for number in range(count)]
         return Batch(steps, inputs, ledger, max_in_flight=most, max_credits=None)

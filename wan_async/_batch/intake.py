@@ -37,15 +37,20 @@ class Intake:
 
     async def next(self) -> Item | Outcome | None:
         """The next item to send, or an outcome at once; None at the end."""
-        async with self._turn:
-            while not self._admitted:
+        while True:
+            async with self._turn:
+                if self._admitted:
+                    return self._admitted.popleft()
                 if self._feed.over:
                     return None
                 await self._slots.acquire()
                 if queued := await self._next_queued():
                     return queued
-                await self._admit(await self._pull())
-            return self._admitted.popleft()
+                pulled = await self._pull()
+                if len(pulled) > 1:
+                    await self._admit(pulled)
+            if len(pulled) == 1:  # looked up while others pull
+                await self._admit(pulled)
 
     async def _next_queued(self) -> Item | None:
         """Items that earlier runs left to be sent come before the caller's."""

@@ -145,29 +145,32 @@ class StreamSource:
         self._stream: AsyncIterator[bytes] = aiter(stream)
         self._hash = blake2b(digest_size=32)
         self._block = memoryview(b"")
-        self._begun = self._over = False
+        self._beyond_head = self._over = False
         self.size: int | None = None
         self.head = b""
 
     @property
     def repeatable(self) -> bool:
-        return not self._begun
+        return not self._beyond_head
 
     async def look(self) -> None:
         while len(self.head) < HEAD and not self._over:
             self.head += await self._next()
 
     async def digest(self) -> bytes | None:
-        return self._hash.digest() if self._over and self._begun else None
+        if not self._over:
+            return None
+        return self._hash.digest() if self._beyond_head else blake2b(self.head, digest_size=32).digest()
 
     async def rewind(self) -> None:
         self._block = memoryview(self.head)
+        self._hash = blake2b(digest_size=32)
 
     async def read(self) -> memoryview:
         while not self._block and not self._over:
+            self._beyond_head = True
             self._block = memoryview(await self._next())
         piece, self._block = self._block[:PIECE], self._block[PIECE:]
-        self._begun = self._begun or bool(piece)
         self._hash.update(piece)
         return piece
 

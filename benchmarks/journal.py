@@ -1,0 +1,105 @@
+"""What a journal costs: items a second and CPU per item of one batch, with `journal=` and without.
+
+`python -m benchmarks.journal [--json] [--items N] [--rounds N]`
+
+Measured: a batch over real HTTP against a server in a process of its own that answers at once; each item is one
+createTask, one look that finds it done, and its outcome handed over; 1,000 in flight, 64 connections. Each arm runs in a
+fresh process, arms interleaved, medians over the rounds. With the journal every intent, id and outcome is on the disk
+(`synchronous=FULL`) before it counts. CPU is that of the whole process, the journal's thread included.
+
+The account's own limit is 2 items a second; the last rows pace both arms at a rate that the machine can sustain, which
+is what a large account would see.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from wan_async import Polling, RateLimit, Wan22TextToVideoTurbo, WanClient, WanInput
+
+from ._report import Row, show
+from ._server import serving
+
+UNLIMITED = RateLimit(1_000_000, per=1.0)
+
+
+def inputs(count: int) -> Iterator[tuple[str, WanInput]]:
+    """Inputs with keys, as a journalled batch has them."""
+    return ((f"key-{number}", Wan22TextToVideoTurbo(prompt=f"a fox, take {number}")) for number in range(count))
+
+
+async def run(url: str, count: int, journal: Path | None, rate: int | None) -> dict[str, float]:
+    """One batch; items a second, and CPU µs per item."""
+    limit = UNLIMITED if rate is None else RateLimit(rate, per=1.0)
+    wan = WanClient("k", base_url=url, limit=limit, query_limit=UNLIMITED, polling=Polling(first=0.05, interval=0.05))
+    done = 0
+    async with wan:
+        async with wan.batch(inputs(500), max_in_flight=500) as warm_up:
+            async for outcome in warm_up:
+                outcome.unwrap()
+        began, cpu = time.perf_counter(), time.process_time()
+        async with wan.batch(inputs(count), journal=journal, max_in_flight=1000) as results:
+            async for outcome in results:
+                outcome.unwrap()
+                done += 1
+        seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
+    if done != count:
+        raise RuntimeError(f"{done} outcomes of {count}")
+    return {"items_per_s": count / seconds, "cpu_us": cpu / count * 1e6}
+
+
+def one(url: str, count: int, *, journalled: bool, rate: int | None) -> dict[str, float]:
+    """One arm in a fresh process."""
+    with tempfile.TemporaryDirectory() as folder:
+        journal = str(Path(folder, "run.db")) if journalled else ""
+        command = [sys.executable, "-m", "benchmarks.journal", "--arm", url, journal]
+        command += ["--items", str(count), "--rate", str(rate or 0)]
+        return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def measure(count: int, rounds: int) -> list[Row]:
+    """Both arms, flat out and paced, interleaved."""
+    rows: list[Row] = []
+    with serving() as url:
+        for pace, rate in (("flat out", None), ("1,000 a second", 1000)):
+            arms: dict[bool, list[dict[str, float]]] = {False: [], True: []}
+            for turn in range(rounds):
+                for journalled in (False, True) if turn % 2 else (True, False):
+                    arms[journalled].append(one(url, count, journalled=journalled, rate=rate))
+            for journalled in (False, True):
+                row: dict[str, str | float] = {"batch": f"{pace}, {'with' if journalled else 'without'} journal"}
+                for column in ("items_per_s", "cpu_us"):
+                    middle = {arm: statistics.median(result[column] for result in arms[arm]) for arm in arms}
+                    row[column] = middle[journalled]
+                    row[f"{column}_ratio"] = middle[journalled] / middle[False]
+                rows.append(row)
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--items", type=int, default=5000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rate", type=int, default=0, help=argparse.SUPPRESS)
+    parser.add_argument("--arm", nargs=2, metavar=("URL", "JOURNAL"), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.arm:
+        url, journal = arguments.arm
+        result = asyncio.run(run(url, arguments.items, Path(journal) if journal else None, arguments.rate or None))
+        print(json.dumps(result))
+        return
+    show(measure(arguments.items, arguments.rounds), as_json=arguments.json, missing={})
+
+
+if __name__ == "__main__":
+    main()
