@@ -4,8 +4,12 @@ Beside what is here: `wan_async.events` (what `on_event` is told) and `wan_async
 """
 
 from ._batch import Batch, BatchStats, Outcome
-from ._callbacks import CallbackBus, CallbackReply, Callbacks
+from ._bus import CallbackBus
+from ._callbacks import CallbackReply, Callbacks
 from ._client import WanClient
+from ._journal import Entry as JournalEntry
+from ._journal import Journal, JournalCounts
+from ._journal import State as JournalState
 from ._policy.settings import Polling, RateLimit, Retry, Timeout
 from ._protocol import TaskRecord, TaskState
 from ._task import WanTask
@@ -60,7 +64,11 @@ __all__ = [
     "FeatureDisabledError",
     "InsufficientCreditsError",
     "InvalidInputError",
+    "Journal",
+    "JournalCounts",
+    "JournalEntry",
     "JournalError",
+    "JournalState",
     "KeyQuotaError",
     "MaintenanceError",
     "NotFoundError",

@@ -11,23 +11,38 @@ import logging
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from ._bus import CallbackBus, LocalBus
 from ._checks import URL_RULE, is_url
 from ._policy.settings import require_positive
-from ._protocol.callbacks import MAX_BODY, WINDOW, WakeUp, read_callback, token_of, with_token
+from ._protocol.callbacks import (
+    MAX_BODY,
+    WINDOW,
+    NotGenuineError,
+    TooLargeError,
+    read_callback,
+    token_of,
+    with_token,
+)
+from ._words import shown
 from .errors import CallbackError, ConfigurationError
 
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from .integrations.asgi import ASGIApp
+
 _log = logging.getLogger("wan_async.callbacks")
 
 REMEMBERED = 65_536
 """Signatures kept to know replays by: at the account's limit of 2 tasks a second the window holds 1,200."""
+
+QUIET = 10.0
+"""Seconds between two lines about refused callbacks: a flood must not fill a disk."""
 
 
 class CallbackReply(msgspec.Struct, frozen=True):
@@ -40,55 +55,6 @@ class CallbackReply(msgspec.Struct, frozen=True):
 
     status: int
     body: bytes
-
-
-class Listener(Protocol):
-    """Who is told of callbacks: a client, in one event loop."""
-
-    def heard(self, wake_up: WakeUp) -> None:
-        """A callback came; must not block or raise."""
-        ...
-
-    def missed(self) -> None:
-        """The bus was away: callbacks may have been missed."""
-        ...
-
-
-class CallbackBus(Protocol):
-    """Carries wake-ups from whoever received them to all who wait. Methods are called in an event loop."""
-
-    async def publish(self, wake_up: WakeUp) -> None:
-        """Tell all listeners, in this and in other processes."""
-        ...
-
-    def attach(self, listener: Listener) -> None:
-        """Tell `listener` from now on, in the running event loop."""
-        ...
-
-    async def detach(self, listener: Listener) -> None:
-        """Tell `listener` no more."""
-        ...
-
-
-class LocalBus:
-    """The bus of one process and one event loop."""
-
-    def __init__(self) -> None:
-        self._listeners: list[Listener] = []
-
-    async def publish(self, wake_up: WakeUp) -> None:
-        """Tell all listeners."""
-        for listener in tuple(self._listeners):
-            listener.heard(wake_up)
-
-    def attach(self, listener: Listener) -> None:
-        """Tell `listener` from now on."""
-        self._listeners.append(listener)
-
-    async def detach(self, listener: Listener) -> None:
-        """Tell `listener` no more."""
-        if listener in self._listeners:
-            self._listeners.remove(listener)
 
 
 class Callbacks:
@@ -113,18 +79,20 @@ class Callbacks:
         adopt_within: float = 900.0,
         bus: CallbackBus | None = None,
     ) -> None:
-        if not isinstance(url, str) or not is_url(url) or "#" in url:
-            raise ConfigurationError(f"Callbacks.url: {url!r} is not allowed; allowed: {URL_RULE}")
+        if not is_url(url) or "#" in url:
+            raise ConfigurationError(f"Callbacks.url: {shown(url)} is not allowed; allowed: {URL_RULE}")
         require_positive("Callbacks.adopt_within", adopt_within, zero=True)
-        keys = () if key is None else (key,) if isinstance(key, str) else tuple(key)
-        if (key is not None and not keys) or not all(isinstance(one, str) and one for one in keys):
-            raise ConfigurationError("Callbacks.key: allowed: a key, a list of keys, or None")
         self.url = url
         self.adopt_within = adopt_within
-        self.bus: CallbackBus = bus if bus is not None else LocalBus()
-        self._keys = keys
+        self.bus: CallbackBus = LocalBus() if bus is None else bus
+        self._keys = _checked_keys(key)
         self._seen: OrderedDict[str, float] = OrderedDict()
         self._warned = False
+        self._refused = 0
+        self._quiet_until = 0.0
+
+    def __repr__(self) -> str:
+        return f"Callbacks({self.url!r})"
 
     def submission_url(self, token: str) -> str:
         """The callback URL of the submission with that token."""
@@ -138,19 +106,28 @@ class Callbacks:
     async def receive(self, headers: Mapping[str, str], body: bytes, *, url: str | None = None) -> CallbackReply:
         """Take one callback: verify it, tell whoever waits, and say what to answer.
 
+        Nothing is raised: what is not genuine is answered 401, what cannot be read 400 or 413, and 503 asks the
+        provider to call again where the bus failed.
+
         Args:
             headers: the request's headers.
             body: the request's body; one larger than 1 MiB need not be read to its end.
-            url: the request's URL or query string where it is at hand; it tells whose submission it is.
+            url: the request's URL, or its query with the `?`, where it is at hand; it tells whose submission it is.
         """
         try:
             wake_up = read_callback(headers, body, self._keys, time.time())
         except CallbackError as error:
-            return _refusal(error, body)
+            return self._refuse(error)
         self._warn()
-        if wake_up.proof and self._is_replay(wake_up.proof):
+        proof = wake_up.proof
+        if self._is_replay(proof):
             return _reply(200, "success")
-        await self.bus.publish(msgspec.structs.replace(wake_up, token=token_of(url) or wake_up.token, proof=""))
+        try:
+            await self.bus.publish(msgspec.structs.replace(wake_up, token=token_of(url) or wake_up.token, proof=""))
+        except Exception:  # noqa: BLE001 - a bus is anybody's code, and the provider calls again
+            _log.exception("a callback for %s could not be passed on", wake_up.task_id)
+            return _reply(503, "try again later")
+        self._remember(proof)
         return _reply(200, "success")
 
     async def aiohttp_handler(self, request: web.Request) -> web.Response:
@@ -162,35 +139,59 @@ class Callbacks:
             body += chunk
             if len(body) > MAX_BODY:
                 break
-        reply = await self.receive(request.headers, bytes(body), url=str(request.rel_url))
+        reply = await self.receive(request.headers, bytes(body), url=request.path_qs)
         return web.Response(status=reply.status, body=reply.body, content_type="application/json")
 
-    def asgi_app(self) -> Callable[[Any, Any, Any], Awaitable[None]]:
+    def asgi_app(self) -> ASGIApp:
         """An ASGI application to mount in Starlette, FastAPI, Litestar, Quart or to serve by itself."""
         from .integrations.asgi import receiver
 
         return receiver(self.receive, MAX_BODY)
 
     def _is_replay(self, proof: str) -> bool:
-        """True if this signature was seen within the window; it is remembered for as long as it is good."""
+        """True if this signature was seen within the window."""
         now = time.monotonic()
-        while self._seen and (next(iter(self._seen.values())) < now or len(self._seen) >= REMEMBERED):
+        while self._seen and next(iter(self._seen.values())) < now:
             self._seen.popitem(last=False)
-        if proof in self._seen:
-            return True
-        self._seen[proof] = now + 2 * WINDOW
-        return False
+        return proof in self._seen
+
+    def _remember(self, proof: str) -> None:
+        """Keep a signature for as long as it is good."""
+        if proof:
+            self._seen[proof] = time.monotonic() + 2 * WINDOW
+        if len(self._seen) > REMEMBERED:
+            self._seen.popitem(last=False)
 
     def _warn(self) -> None:
         if not self._keys and not self._warned:
             self._warned = True
             _log.warning("callbacks are not verified: Callbacks(key=…) is not set; each is only a reason to look")
 
+    def _refuse(self, error: CallbackError) -> CallbackReply:
+        now = time.monotonic()
+        if now < self._quiet_until:
+            self._refused += 1
+        else:
+            _log.warning("a callback was refused: %s; %d more since the last such line", error, self._refused)
+            self._refused, self._quiet_until = 0, now + QUIET
+        return _reply(_status_of(error), str(error))
 
-def _refusal(error: CallbackError, body: bytes) -> CallbackReply:
-    _log.warning("a callback was refused: %s", error)
-    status = 413 if len(body) > MAX_BODY else 401 if "sign" in str(error) or "stale" in str(error) else 400
-    return _reply(status, str(error))
+
+def _checked_keys(key: str | Sequence[str] | None) -> tuple[str, ...]:
+    keys = () if key is None else (key,) if isinstance(key, str) else tuple(key)
+    if (key is not None and not keys) or not all(isinstance(one, str) and one and one.isprintable() for one in keys):
+        raise ConfigurationError("Callbacks.key: not allowed; allowed: a key, a list of keys, or None")
+    return keys
+
+
+def _status_of(error: CallbackError) -> int:
+    match error:
+        case TooLargeError():
+            return 413
+        case NotGenuineError():
+            return 401
+        case _:
+            return 400
 
 
 def _reply(code: int, message: str) -> CallbackReply:

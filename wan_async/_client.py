@@ -243,7 +243,6 @@ class WanClient:
 
         Args:
             file: a path, bytes, an async iterable of bytes (read once, so sent once), or the http(s) URL of a file.
-                Any size takes the same memory.
             name: what its name there is made of; by default the file's own.
 
         Raises:

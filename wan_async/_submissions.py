@@ -37,7 +37,13 @@ class Submissions:
     def adoption(self) -> Adoption | None:
         """How a batch finds lost submissions again."""
         callbacks = self._callbacks
-        return None if callbacks is None else Adoption(callbacks.adopt_within, callbacks.new_token, self._seek)
+        if callbacks is None:
+            return None
+
+        def seek(token: str, within: float, found: Callable[[str | None], None]) -> Watch:
+            return self._runtimes.running().wakeups.seek(token, callbacks.submission_url(token), within, found)
+
+        return Adoption(callbacks.adopt_within, callbacks.new_token, seek)
 
     async def submit(self, task_input: WanInput, callback_url: str | None) -> str:
         """Submit one input; with callbacks a lost submission is waited for until a callback tells its task."""
@@ -50,7 +56,7 @@ class Submissions:
         try:
             return await self._create(task_input, url, None)
         except SubmissionUnknownError:
-            task_id = await self._runtimes.running().found(token, url, self._callbacks.adopt_within)
+            task_id = await self._runtimes.running().wakeups.found(token, url, self._callbacks.adopt_within)
             if task_id is None:
                 raise
             return task_id
@@ -68,8 +74,3 @@ class Submissions:
         self._runtimes.running()
         create = self._calls.create_task
         return await self._transfers.submit(task_input, lambda ready, its: create(ready, callback_url, its), intent)
-
-    def _seek(self, token: str, within: float, found: Callable[[str | None], None]) -> Watch:
-        if self._callbacks is None:
-            raise RuntimeError("without callbacks nothing can be found")
-        return self._runtimes.running().seek(token, self._callbacks.submission_url(token), within, found)

@@ -1,7 +1,7 @@
 """The sessions: one per event loop and purpose, over aiohttp, opened when first used.
 
 API calls (kept alive for seconds, small) and transfers (large, never with the key) have sessions of their own, so that
-downloads cannot starve submissions. aiohttp itself is imported with the first session (94 of 136 ms of CPU that
+downloads cannot starve submissions. aiohttp itself is imported with the first pool (94 of 136 ms of CPU that
 importing aiohttp, msgspec and anyio takes).
 """
 
@@ -63,10 +63,13 @@ class SessionPool:
 
     def __init__(self, session: aiohttp.ClientSession | None = None, *, connections: int = CONNECTIONS) -> None:
         require_positive_integer("SessionPool.connections", connections)
+        from ._aiohttp import LoopSessions  # now: in a running loop 0.1 s of importing would be a stall
+
         if session is not None and not hasattr(session, "connector"):
             raise ConfigurationError(f"SessionPool.session: {session!r} is not allowed; allowed: an aiohttp session")
         self._own = session
         self._connections = connections
+        self._open = LoopSessions
         self._loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopSessions] = weakref.WeakKeyDictionary()
         weakref.finalize(self, _close_later, self._loops).atexit = False
 
@@ -85,9 +88,7 @@ class SessionPool:
         if self._own is not None:
             self._require_usable(self._own, known=sessions is not None)
         if sessions is None:
-            from ._aiohttp import LoopSessions
-
-            sessions = self._loops[loop] = LoopSessions(self._own, self._connections)
+            sessions = self._loops[loop] = self._open(self._own, self._connections)
         return sessions
 
     def _require_usable(self, own: aiohttp.ClientSession, known: bool) -> None:

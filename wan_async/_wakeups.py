@@ -3,41 +3,60 @@
 A submission whose fate is unknown (its answer was lost) is sought by the token in its callback URL: a callback that
 carries the token names the task, and the task is adopted once its record shows that very URL. That makes submission
 exactly-once in effect, on an API without idempotency keys.
+
+What others can send must cost little: everything that is kept is bounded, a callback for an unknown task costs no query
+unless it may be a sought submission's, and one for a task that is waited for costs three looks in `QUIET` seconds.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from functools import partial
 
 from ._poller import Poller
 from ._protocol import TaskRecord
-from ._protocol.callbacks import WakeUp
+from ._protocol.callbacks import WakeUp, token_of
 from .errors import WanError
 
 EARLY = 10_000
 """Callbacks kept that came before anybody waited for their task."""
 
-CANDIDATES = 100
-"""Tasks at once that may be a lost submission's, because their callbacks told no token."""
+QUIET = 5.0
+"""Seconds for which more callbacks of a woken task change nothing: looks follow after 1 and 5 s anyway."""
+
+GUESSES = 100
+"""Tasks looked at in `GUESSES_PER` seconds because their callbacks tell no token and something is sought."""
+
+GUESSES_PER = 60.0
+
+LOOKED_AT = 120.0
+"""Seconds for which the record of a task that may be a sought submission's is waited for."""
 
 
 class Seek:
-    """A submission that is sought."""
+    """A submission that is sought.
 
-    __slots__ = ("_done", "_timer", "token", "url")
+    Attributes:
+        url: its callback URL, which its task's record must show.
+    """
 
-    def __init__(self, token: str, url: str, done: Callable[[str | None], None], timer: asyncio.TimerHandle) -> None:
-        self.token = token
+    __slots__ = ("_done", "_forget", "_timer", "url")
+
+    def __init__(
+        self, url: str, within: float, done: Callable[[str | None], None], forget: Callable[[], object]
+    ) -> None:
         self.url = url
         self._done: Callable[[str | None], None] | None = done
-        self._timer = timer
+        self._forget = forget
+        self._timer = asyncio.get_running_loop().call_later(within, self.settle, None)
 
     def cancel(self) -> None:
         """Seek it no more; nothing is told."""
         self._done = None
         self._timer.cancel()
+        self._forget()
 
     def settle(self, task_id: str | None) -> None:
         """Tell its task, or that it was not found in time; once."""
@@ -51,84 +70,104 @@ class WakeUps:
     """A client's listener in one event loop.
 
     Args:
-        poller: whose waits are woken.
-        read: reads a task's record, inside the query limit.
+        poller: whose waits are woken, and which looks at the tasks that may be sought.
     """
 
-    def __init__(self, poller: Poller, read: Callable[[str], Awaitable[TaskRecord]]) -> None:
+    def __init__(self, poller: Poller) -> None:
         self._poller = poller
         poller.announced = self._announced
-        self._read = read
+        self._woken: OrderedDict[str, float] = OrderedDict()
         self._early: OrderedDict[str, WakeUp] = OrderedDict()
         self._sought: dict[str, Seek] = {}
-        self._candidates: deque[str] = deque(maxlen=CANDIDATES)
-        self._checking: asyncio.Task[None] | None = None
+        self._guesses: deque[float] = deque(maxlen=GUESSES)
+        self._futures: set[asyncio.Future[str | None]] = set()
 
     def heard(self, wake_up: WakeUp) -> None:
         """A callback came: wake who waits for its task, or keep it for who will."""
-        if self._poller.wake(wake_up.task_id):
-            return
-        if not self._offer(wake_up):
+        self._forget_woken()
+        if wake_up.token in self._sought and wake_up.task_id not in self._woken:
+            self._look_at(wake_up.task_id)
+        if not self._wake(wake_up.task_id) and not self._guess(wake_up):
             self._keep(wake_up)
 
     def missed(self) -> None:
         """Callbacks may have been missed: look at every task once."""
         self._poller.wake_all()
 
+    def seek(self, token: str, url: str, within: float, done: Callable[[str | None], None]) -> Seek:
+        """Call `done` with the task of the submission that carried `url`, or with None after `within` seconds."""
+        forget = partial(self._sought.pop, token, None)
+        seek = self._sought[token] = Seek(url, within, done, forget)
+        for wake_up in [early for early in self._early.values() if early.token in (token, None)]:
+            del self._early[wake_up.task_id]
+            self.heard(wake_up)
+        return seek
+
+    async def found(self, token: str, url: str, within: float) -> str | None:
+        """The task that was submitted with `url`, once a callback tells it; None when `within` seconds are over."""
+        future: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        seek = self.seek(token, url, within, partial(_resolve, future))
+        self._futures.add(future)
+        try:
+            return await future
+        finally:
+            self._futures.discard(future)
+            seek.cancel()
+
+    def close(self) -> None:
+        """Seek nothing more; what is waited for in `found` was not found."""
+        for seek in tuple(self._sought.values()):
+            seek.cancel()
+        for future in self._futures:
+            _resolve(future, None)
+
+    def _forget_woken(self) -> None:
+        quiet_since = asyncio.get_running_loop().time() - QUIET
+        while self._woken and next(iter(self._woken.values())) <= quiet_since:
+            self._woken.popitem(last=False)
+
+    def _wake(self, task_id: str) -> bool:
+        """Wake who waits for a task; False if nobody does, or if that was just done."""
+        if task_id in self._woken or not self._poller.wake(task_id):
+            return False
+        self._woken[task_id] = asyncio.get_running_loop().time()
+        return True
+
     def _announced(self, task_id: str) -> bool:
         """True if the callback of a task came before it was waited for."""
         return self._early.pop(task_id, None) is not None
-
-    def seek(self, token: str, url: str, within: float, done: Callable[[str | None], None]) -> Seek:
-        """Call `done` with the task of the submission that carried `url`, or with None after `within` seconds."""
-        timer = asyncio.get_running_loop().call_later(within, self._give_up, token)
-        seek = self._sought[token] = Seek(token, url, done, timer)
-        for wake_up in [early for early in self._early.values() if early.token in (token, None)][-CANDIDATES:]:
-            if self._offer(wake_up):
-                self._early.pop(wake_up.task_id, None)
-        return seek
-
-    async def aclose(self) -> None:
-        """Forget everything."""
-        for seek in self._sought.values():
-            seek.cancel()
-        self._sought.clear()
-        if self._checking is not None:
-            self._checking.cancel()
-            await asyncio.wait([self._checking])
-
-    def _give_up(self, token: str) -> None:
-        seek = self._sought.pop(token, None)
-        if seek is not None:
-            seek.settle(None)
 
     def _keep(self, wake_up: WakeUp) -> None:
         self._early[wake_up.task_id] = wake_up
         if len(self._early) > EARLY:
             self._early.popitem(last=False)
 
-    def _offer(self, wake_up: WakeUp) -> bool:
-        """True if the task may be one that is sought: then its record is read."""
-        if not self._sought or (wake_up.token is not None and wake_up.token not in self._sought):
+    def _guess(self, wake_up: WakeUp) -> bool:
+        """Look at a task whose callback tells no token, if anything is sought; False if there were too many."""
+        now = asyncio.get_running_loop().time()
+        crowded = len(self._guesses) == GUESSES and self._guesses[0] > now - GUESSES_PER
+        if wake_up.token is not None or not self._sought or crowded:
             return False
-        if wake_up.task_id not in self._candidates:
-            self._candidates.append(wake_up.task_id)
-        if self._checking is None or self._checking.done():
-            self._checking = asyncio.get_running_loop().create_task(self._check())
+        self._guesses.append(now)
+        self._look_at(wake_up.task_id)
         return True
 
-    async def _check(self) -> None:
-        """Read the candidates' records: one that holds the very URL of a sought submission is its task."""
-        while self._candidates and self._sought:
-            task_id = self._candidates.popleft()
-            try:
-                record = await self._read(task_id)
-            except WanError:
-                continue  # the safety net of a lost submission is its time limit
-            url = (record.request or {}).get("callBackUrl")
-            for token, seek in tuple(self._sought.items()):
-                if seek.url == url:
-                    del self._sought[token]
-                    self._keep(WakeUp(task_id))  # its callback was this one: no other comes when it is waited for
-                    seek.settle(task_id)
-        self._candidates.clear()
+    def _look_at(self, task_id: str) -> None:
+        """Have the record read that tells which submission a task came from."""
+        self._poller.watch(task_id, partial(self._compare, task_id), deadline=LOOKED_AT, at_once=True)
+
+    def _compare(self, task_id: str, outcome: TaskRecord | WanError) -> None:
+        """A task whose record holds the very URL of a sought submission is its task."""
+        if isinstance(outcome, WanError):
+            return
+        url = (outcome.request or {}).get("callBackUrl")
+        token = token_of(url) if isinstance(url, str) else None
+        self._keep(WakeUp(task_id, token or ""))  # it has ended: whoever waits for it next need not wait
+        seek = self._sought.get(token or "")
+        if seek is not None and seek.url == url:
+            seek.settle(task_id)
+
+
+def _resolve(future: asyncio.Future[str | None], task_id: str | None) -> None:
+    if not future.done():
+        future.set_result(task_id)

@@ -1,4 +1,4 @@
-"""Transfers a large file in a process of its own: `python memory_job.py up|down|stream URL PATH` prints the MiB it grew by."""
+"""Transfers a large file in a process of its own: `python memory_job.py up|down|stream URL PATH` prints its growth."""
 
 from __future__ import annotations
 

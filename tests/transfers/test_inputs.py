@@ -1,4 +1,4 @@
-"""Local files where a media URL goes: checked before anything is paid, uploaded once, known by their path in a journal."""
+"""Local files where a media URL goes: checked before anything is paid, uploaded once, known by their path."""
 
 from __future__ import annotations
 
@@ -229,7 +229,8 @@ async def test_files_that_waited_too_long_are_uploaded_again(
 
     monkeypatch.setattr(uploads.time, "time", lambda: clock)
     task_input = Wan22ImageToVideoTurbo(prompt="p", image_url=image)
-    assert await submit_with_files(wan._transfers.uploads, task_input, submit, Told()) == "task"
+    sender = wan._transfers.uploads  # pyright: ignore[reportPrivateUsage]
+    assert await submit_with_files(sender, task_input, submit, Told()) == "task"
     assert len(set(urls)) == 2
     assert began == ["begun"]
     assert emulator.stats.uploads == 2
@@ -242,6 +243,21 @@ def test_a_journalled_input_is_the_same_input_again() -> None:
         assert Wan26ImageToVideo(**fields) == given
         extra = Wan22ImageToVideoTurbo(prompt="p", image_url=path, extra={"a": 1})
         assert msgspec.json.decode(extra.content())["image_url"] == path_to_text(path)
+
+
+async def test_a_task_with_a_file_is_sent_again_after_a_429(
+    wan: WanClient, emulator: Emulator, image: Path, tmp_path: Path
+) -> None:
+    emulator.faults = [Fault("refuse", call="createTask", code=429, retry_after=0.05, times=2)]
+    inputs = [("a", Wan22ImageToVideoTurbo(prompt="p", image_url=image))]
+    found = await outcomes(wan.batch(inputs, journal=tmp_path / "run.db"))
+    assert found["a"].ok
+    assert (emulator.stats.uploads, emulator.stats.created) == (1, 1)
+
+
+def test_only_paths_become_text() -> None:
+    with pytest.raises(NotImplementedError):
+        path_to_text(object())
 
 
 def test_files_are_found_by_field() -> None:

@@ -16,7 +16,7 @@ import pytest
 import pytest_asyncio
 
 from wan_async import ConfigurationError, Outcome, Retry, TransportError, Wan22TextToVideoTurbo, WanClient
-from wan_async._transfers import store as store_module
+from wan_async._transfers.store import opened_store
 from wan_async.emulator import Emulator, Fault
 
 from .hosts import CLIP, MediaHost, serving
@@ -100,7 +100,7 @@ async def fetched(wan: WanClient, to: str, *keys: str, journal: Path | None = No
 
 
 async def stored(url: str) -> bytes:
-    opened, prefix = store_module._opened(url.rpartition("/")[0])
+    opened, prefix = opened_store(url.rpartition("/")[0])
     answer = await obstore.get_async(opened, prefix + url.rpartition("/")[2])
     return bytes(await answer.bytes_async())
 
@@ -150,7 +150,7 @@ async def test_a_file_that_changes_is_put_anew(wan: WanClient, host: MediaHost, 
 
 @pytest.mark.parametrize("clip", [CLIP, LARGE])
 async def test_what_is_there_is_not_overwritten(wan: WanClient, host: MediaHost, bucket: str, clip: bytes) -> None:
-    opened, _ = store_module._opened(f"s3://{bucket}")
+    opened, _ = opened_store(f"s3://{bucket}")
     await obstore.put_async(opened, "fox.mp4", b"precious")
     host.content = clip
     found = await fetched(wan, f"s3://{bucket}", "fox")
@@ -161,7 +161,7 @@ async def test_what_is_there_is_not_overwritten(wan: WanClient, host: MediaHost,
 
 async def test_what_came_meanwhile_is_not_overwritten(wan: WanClient, host: MediaHost) -> None:
     host.pause = 0.3
-    opened, prefix = store_module._opened("memory://race")
+    opened, prefix = opened_store("memory://race")
     fetching = asyncio.create_task(fetched(wan, "memory://race", "fox"))
     while not host.asked:
         await asyncio.sleep(0.01)
@@ -175,6 +175,26 @@ async def test_the_journal_knows_the_object(wan: WanClient, host: MediaHost, tmp
     again = await fetched(wan, "memory://journalled", "fox", journal=tmp_path / "run.db")
     assert again["fox"].replayed
     assert again["fox"].path == first["fox"].path == "memory://journalled/fox.mp4"
+
+
+@pytest.mark.parametrize("step", ["head_async", "put_async"])
+@pytest.mark.parametrize(
+    ("fault", "told"), [("PermissionDeniedError", OSError), ("UnauthenticatedError", OSError), ("GenericError", None)]
+)
+async def test_a_store_that_does_not_allow_it_stops_the_batch_and_one_that_is_down_does_not(
+    wan: WanClient, monkeypatch: pytest.MonkeyPatch, step: str, fault: str, told: type[OSError] | None
+) -> None:
+    async def refuse(*_: object, **__: object) -> None:
+        raise getattr(obstore.exceptions, fault)("no\n\nDebug source:\nsecrets")
+
+    monkeypatch.setattr(obstore, step, refuse)
+    if told is not None:
+        with pytest.raises(told, match="^no$"):
+            await fetched(wan, "memory://refused", *map(str, range(500)))
+        return
+    found = await fetched(wan, "memory://refused", "fox")
+    assert isinstance(found["fox"].error, TransportError)
+    assert "secrets" not in str(found["fox"].error)
 
 
 async def test_a_missing_bucket_stops_the_batch(wan: WanClient, host: MediaHost, s3: str) -> None:

@@ -185,7 +185,7 @@ async def test_a_verdict_is_final(
 
 
 async def test_the_key_follows_no_redirect(host: UploadHost) -> None:
-    host.faults.extend([(307, {})] * 3)
+    host.faults.append((307, {}))
     async with client(host.url, upload=True, max_elapsed=0.0) as wan:
         with pytest.raises(ResponseError):
             await wan.upload(PNG)
@@ -269,6 +269,13 @@ async def test_the_hosts_answer_is_looked_at(host: UploadHost) -> None:
     host.answer = {"downloadUrl": "file:///etc/passwd"}
     async with client(host.url, upload=True, max_elapsed=0.0) as wan:
         with pytest.raises(ResponseError, match="no http"):
+            await wan.upload(PNG)
+
+
+async def test_an_endless_answer_is_not_read(host: UploadHost) -> None:
+    host.answer = {"more": "x" * (2 << 20)}
+    async with client(host.url, upload=True, max_elapsed=0.0) as wan:
+        with pytest.raises(TransportError, match="larger than"):
             await wan.upload(PNG)
 
 

@@ -1,8 +1,8 @@
 """How callbacks read: (headers, body) becomes a wake-up, or a `CallbackError` that says why not.
 
 The signature is base64(HMAC-SHA256(key, taskId + "." + timestamp)) and does not cover the body: it proves only that
-this task was called back at this time. So nothing of the body but the task's id is believed, and that only as a reason to
-read the record. The window of ±300 s is KIE's.
+this task was called back at this time. So nothing of the body but the task's id is believed, and that only as a reason
+to read the record. The window of ±300 s is KIE's.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
-from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
@@ -28,7 +28,18 @@ MAX_BODY = 1 << 20
 TOKEN = "wan_token"  # noqa: S105
 """The query parameter of the callback URL that tells which submission it belongs to."""
 
+_TOKENS = re.compile(rf"[?&]{TOKEN}=([\w-]{{1,64}})(?=&|$)", re.ASCII)
+"""Bounded: a token is kept in memory, and anybody can send one."""
+
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class NotGenuineError(CallbackError):
+    """The signature is missing, wrong or stale."""
+
+
+class TooLargeError(CallbackError):
+    """The body is larger than MAX_BODY."""
 
 
 class WakeUp(msgspec.Struct, frozen=True):
@@ -64,10 +75,10 @@ def read_callback(headers: Mapping[str, str], body: bytes, keys: Sequence[str], 
         CallbackError: it is not genuine, stale, too large or cannot be read.
     """
     if len(body) > MAX_BODY:
-        raise CallbackError(f"the body is larger than {MAX_BODY} bytes")
+        raise TooLargeError(f"the body is larger than {MAX_BODY} bytes")
     data = _data(body)
     task_id = data.get("taskId") or data.get("task_id")
-    if not isinstance(task_id, str) or not task_id.isprintable() or len(task_id) > 200:
+    if not isinstance(task_id, str) or not task_id.isprintable() or not 1 <= len(task_id) <= 200:
         raise CallbackError("the body names no task")
     proof = _verified(headers, task_id, keys, now) if keys else ""
     return WakeUp(task_id, token_of(callback_url_of(data.get("param"))), proof)
@@ -86,15 +97,16 @@ def _verified(headers: Mapping[str, str], task_id: str, keys: Sequence[str], now
     given = {name.lower(): value for name, value in headers.items()}
     timestamp, signature = given.get(TIMESTAMP, ""), given.get(SIGNATURE, "")
     if not timestamp or not signature:
-        raise CallbackError("the callback is not signed")
+        raise NotGenuineError("the callback is not signed")
     if not timestamp.isascii() or not timestamp.isdigit() or len(timestamp) > 12:
-        raise CallbackError(f"the timestamp {timestamp[:20]!r} is no Unix time in seconds")
-    # every key is compared in full, so that the time taken tells nothing
-    good = [hmac.compare_digest(sign(key, task_id, timestamp).encode(), signature.encode()) for key in keys]
+        raise NotGenuineError(f"the timestamp {timestamp[:20]!r} is no Unix time in seconds")
+    # a header may hold any bytes; every key is compared in full, so that the time taken tells nothing
+    told = signature.encode(errors="surrogateescape")
+    good = [hmac.compare_digest(sign(key, task_id, timestamp).encode(), told) for key in keys]
     if not any(good):
-        raise CallbackError("the signature is wrong")
+        raise NotGenuineError("the signature is wrong")
     if abs(now - int(timestamp)) > WINDOW:
-        raise CallbackError(f"the callback is stale: signed {now - int(timestamp):.0f} s ago, allowed {WINDOW:g} s")
+        raise NotGenuineError(f"the callback is stale: signed {now - int(timestamp):.0f} s ago, allowed {WINDOW:g} s")
     return signature
 
 
@@ -104,14 +116,9 @@ def with_token(url: str, token: str) -> str:
 
 
 def token_of(url: str | None) -> str | None:
-    """The submission's token in a callback URL or its query, None if there is none."""
-    if not url:
-        return None
-    try:
-        query = urlsplit(url).query
-        return parse_qs(query).get(TOKEN, [None])[0]
-    except ValueError:
-        return None
+    """The submission's token in a callback URL or in its query with the `?`, None if there is none."""
+    tokens: list[str] = _TOKENS.findall(url or "")
+    return tokens[-1] if tokens else None
 
 
 def callback_url_of(param: Any) -> str | None:

@@ -47,7 +47,7 @@ class StoreFolder:
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
-        self._store, self._prefix = _opened(self._url)
+        self._store, self._prefix = opened_store(self._url)
 
     async def into(self, downloads: Downloads, key: str, record: TaskRecord) -> str:
         """Stream the clip of a batch's item into the store, unless it is there; gives the object's URL.
@@ -117,7 +117,7 @@ async def _gathered(fetch: Fetch, least: int) -> bytes:
     return bytes(gathered)
 
 
-def _opened(url: str) -> tuple[Any, str]:
+def opened_store(url: str) -> tuple[Any, str]:
     """The store, and what goes before the names in it."""
     try:
         import obstore
