@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import threading
+import time
 from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +24,7 @@ from wan_async import (
     WanError,
 )
 from wan_async._transfers import downloads as downloads_module
+from wan_async._transfers import files
 
 from .hosts import CLIP, MediaHost, serving
 from .support import client, finished, names
@@ -285,6 +288,32 @@ async def test_a_cancelled_download_leaves_nothing(host: MediaHost, wan: WanClie
     download.cancel()
     with pytest.raises(asyncio.CancelledError):
         await download
+    assert names(tmp_path / "a") == []
+
+
+async def test_a_thread_that_a_cancelled_download_leaves_writes_into_no_other_file(
+    host: MediaHost, wan: WanClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writing, write = threading.Event(), os.write
+
+    def slow_write(fd: int, content: memoryview) -> int:
+        writing.set()
+        time.sleep(0.2)
+        return write(fd, content)
+
+    monkeypatch.setattr(files.os, "write", slow_write)
+    download = asyncio.create_task(wan.download(link(host), tmp_path / "a" / "clip.mp4"))
+    while not writing.is_set():
+        await asyncio.sleep(0.01)
+    for _ in range(5):
+        download.cancel()
+        await asyncio.sleep(0.01)
+    with pytest.raises(asyncio.CancelledError):
+        await download
+    (tmp_path / "other").write_bytes(b"")
+    with (tmp_path / "other").open("rb") as other:  # takes the descriptor if it was closed too early
+        await asyncio.sleep(0.3)
+        assert other.read() == b""
     assert names(tmp_path / "a") == []
 
 

@@ -97,7 +97,7 @@ async def test_a_part_with_more_bytes_than_were_told_is_thrown_away() -> None:
 async def test_a_host_that_always_sends_too_much_is_given_up() -> None:
     part = Reply(206, PART, b"defg")
     web = Web(*[reply for _ in range(200) for reply in (Reply(200, OK, b"abc", None), Reply(206, PART, b"defg"))], part)
-    with pytest.raises(TransportError, match="more bytes"):
+    with pytest.raises(TransportError, match=r"more bytes|broke"):
         await whole(fetch(web))
     assert asyncio.get_running_loop().time() < 30
 

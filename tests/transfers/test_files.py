@@ -14,8 +14,8 @@ from .support import names
 
 
 def opened(target: Path) -> PartFile:
-    part = PartFile.open(target)
-    assert part is not None
+    part = PartFile(target)
+    assert part.open()
     return part
 
 
@@ -94,7 +94,7 @@ def test_a_file_that_was_renamed_while_its_lock_was_awaited_is_not_emptied(
         flock(fd, how)
 
     monkeypatch.setattr(files.fcntl, "flock", finish_first)
-    second = PartFile(tmp_path / "a.mp4")
+    second = opened(tmp_path / "a.mp4")
     assert (tmp_path / "a.mp4").read_bytes() == b"whole"
     second.discard()
     assert names(tmp_path) == ["a.mp4"]
@@ -104,7 +104,7 @@ def test_a_link_in_the_files_place_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "precious").write_bytes(b"precious")
     (tmp_path / ".a.mp4.part").symlink_to(tmp_path / "precious")
     with pytest.raises(OSError):
-        PartFile.open(tmp_path / "a.mp4")
+        PartFile(tmp_path / "a.mp4").open()
     assert (tmp_path / "precious").read_bytes() == b"precious"
 
 
@@ -122,6 +122,15 @@ def test_what_is_discarded_leaves_nothing(tmp_path: Path) -> None:
     assert names(tmp_path / "a") == []
 
 
+def test_nothing_is_written_once_it_is_discarded(tmp_path: Path) -> None:
+    part = opened(tmp_path / "a.mp4")
+    part.discard()
+    for late in (part.open, part.restart, part.finish):
+        with pytest.raises(ValueError, match="discarded"):
+            late()
+    assert names(tmp_path) == []
+
+
 def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(FileExistsError, match="pipe"):
@@ -131,7 +140,7 @@ def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
 def test_a_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "clips").write_bytes(b"")
     with pytest.raises(NotADirectoryError):
-        PartFile.open(tmp_path / "clips" / "a.mp4")
+        PartFile(tmp_path / "clips" / "a.mp4").open()
 
 
 def test_a_folder_without_permission_is_told(tmp_path: Path) -> None:
@@ -139,4 +148,4 @@ def test_a_folder_without_permission_is_told(tmp_path: Path) -> None:
         pytest.skip("root may write everywhere")
     (tmp_path / "clips").mkdir(mode=0o500)
     with pytest.raises(PermissionError, match="clips"):
-        PartFile.open(tmp_path / "clips" / "a.mp4")
+        PartFile(tmp_path / "clips" / "a.mp4").open()

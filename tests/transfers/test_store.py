@@ -189,7 +189,7 @@ async def test_a_store_that_does_not_allow_it_stops_the_batch_and_one_that_is_do
 
     monkeypatch.setattr(obstore, step, refuse)
     if told is not None:
-        with pytest.raises(told, match="^no$"):
+        with pytest.raises(told, match=r"^no$"):
             await fetched(wan, "memory://refused", *map(str, range(500)))
         return
     found = await fetched(wan, "memory://refused", "fox")

@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import sys
+import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from hashlib import blake2b
@@ -25,6 +26,7 @@ from wan_async import (
     WanClient,
 )
 from wan_async._transfers import media, uploads
+from wan_async._transfers.sources import StoredSource
 from wan_async._transfers.uploads import unique_name
 
 from .support import MP4, PNG, client
@@ -277,6 +279,32 @@ async def test_an_endless_answer_is_not_read(host: UploadHost) -> None:
     async with client(host.url, upload=True, max_elapsed=0.0) as wan:
         with pytest.raises(TransportError, match="larger than"):
             await wan.upload(PNG)
+
+
+@pytest.mark.parametrize("step", ["_open", "_hash_on"])
+async def test_a_cancelled_upload_leaves_no_open_file(
+    host: UploadHost, wan: WanClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    begun, work = threading.Event(), getattr(StoredSource, step)
+
+    def slowly(source: StoredSource, *args: object) -> object:
+        begun.set()
+        time.sleep(0.2)
+        return work(source, *args)
+
+    path = tmp_path / "a"
+    path.write_bytes(MEGABYTE)
+    monkeypatch.setattr(StoredSource, step, slowly)
+    uploading = asyncio.create_task(wan.upload(path))
+    while not begun.is_set():
+        await asyncio.sleep(0.01)
+    for _ in range(5):
+        uploading.cancel()
+        await asyncio.sleep(0.01)
+    with pytest.raises(asyncio.CancelledError):
+        await uploading
+    assert str(path) not in [os.path.realpath(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")]
+    assert not host.posts
 
 
 async def test_uploads_at_once_are_bounded(host: UploadHost, wan: WanClient) -> None:

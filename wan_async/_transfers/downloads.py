@@ -15,6 +15,7 @@ import anyio.to_thread
 from .._checks import URL_RULE, is_url
 from .._protocol import TaskRecord
 from ..errors import InvalidInputError
+from .cleanup import surely
 from .fetch import Fetch, Get, StartAnew
 from .files import PartFile, is_whole
 from .link import Link, LinkCalls
@@ -75,9 +76,12 @@ class Downloads:
         if await self._threaded(is_whole, target):
             return target
         async with self._alone(target), self.turn:
-            part = await self._threaded(PartFile.open, target)
-            if part is not None:
-                await self._fill(part, url, task_id)
+            part = PartFile(target)
+            try:
+                if await self._threaded(part.open):
+                    await self._fill(part, url, task_id)
+            finally:
+                await surely(part.discard)
         return target
 
     def _alone(self, target: Path) -> AbstractAsyncContextManager[None]:
@@ -89,16 +93,12 @@ class Downloads:
         return Fetch(await self._opened(), Link(self._calls, url, task_id), self._max_elapsed)
 
     async def _fill(self, part: PartFile, url: str, task_id: str | None) -> None:
+        fetch = await self.fetch(url, task_id)
         try:
-            fetch = await self.fetch(url, task_id)
-            try:
-                await self._copy(fetch, part)
-            finally:
-                fetch.close()
-            await self._threaded(part.finish)
+            await self._copy(fetch, part)
         finally:
-            with anyio.CancelScope(shield=True):
-                await self._threaded(part.discard)
+            fetch.close()
+        await self._threaded(part.finish)
 
     async def _copy(self, fetch: Fetch, part: PartFile) -> None:
         gathered = bytearray()

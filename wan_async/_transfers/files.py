@@ -1,5 +1,8 @@
 """Files that appear when they are whole: written beside their target, synced, renamed. Everything here blocks.
 
+A cancelled caller leaves its thread running, so a file takes one call at a time, and none after `discard`: else a
+descriptor could be closed, and be another file's, while somebody writes to it.
+
 The name beside the target is always the same, so that what a killed process left is written over, and locked, so
 that two processes which fetch the same clip do not write into one another's.
 """
@@ -13,7 +16,8 @@ import sys
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from threading import Lock
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -38,48 +42,68 @@ def is_whole(target: Path) -> bool:
 
 
 class PartFile:
-    """A file on its way to `target`; every way out is `finish` or `discard`. All methods may raise OSError."""
+    """A file on its way to `target`; the way out is always `discard`. All methods may raise OSError."""
 
     def __init__(self, target: Path) -> None:
-        """Open it, empty; the folder is made when missing."""
-        self._target = target
-        with _named(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            self._path, self._fd = _open(target)
+        self._target = self._path = target
+        self._fd = -1
+        self._turn = Lock()
+        self._over = False
 
-    @classmethod
-    def open(cls, target: Path) -> Self | None:
-        """A file on its way to `target`; None if the target is there."""
-        return None if is_whole(target) else cls(target)
+    def open(self) -> bool:
+        """Open it, empty, in a folder that is made when missing; False if the target is there."""
+        with self._call():
+            if is_whole(self._target):
+                return False
+            self._target.parent.mkdir(parents=True, exist_ok=True)
+            self._path, self._fd = _open(self._target)
+            return True
 
     def write(self, content: bytes | bytearray) -> None:
         """Append."""
         left = memoryview(content)
-        with _named(self._target):
+        with self._call():
             while left:
                 left = left[os.write(self._fd, left) :]
 
     def restart(self) -> None:
         """Forget what was written."""
-        with _named(self._target):
+        with self._call():
             os.lseek(self._fd, 0, os.SEEK_SET)
             os.ftruncate(self._fd, 0)
 
     def finish(self) -> None:
         """Put it in the target's place, on disk."""
-        with _named(self._target):
+        with self._call():
             os.fsync(self._fd)
             if sys.platform == "win32":  # pragma: no cover - an open file cannot be renamed there
                 self._close()
             os.replace(self._path, self._target)
             _sync_folder(self._target.parent)
-        self._close()
+            self._close()
 
     def discard(self) -> None:
-        """Leave nothing; does nothing after `finish`."""
-        if self._fd >= 0:
-            self._path.unlink(missing_ok=True)
-            self._close()
+        """Close it; unless it was finished, leave nothing."""
+        with self._turn:
+            self._over = True
+            try:
+                if self._fd >= 0:
+                    self._path.unlink(missing_ok=True)
+            finally:
+                self._close()
+
+    @contextmanager
+    def _call(self) -> Generator[None]:
+        """One call at a time; errors name the target where the system names nothing."""
+        with self._turn:
+            if self._over:
+                raise ValueError("the file was discarded")
+            try:
+                yield
+            except OSError as error:
+                if error.filename is None:
+                    error.filename = str(self._target)
+                raise
 
     def _close(self) -> None:
         fd, self._fd = self._fd, -1
@@ -133,14 +157,3 @@ else:
             os.fsync(fd)
         finally:
             os.close(fd)
-
-
-@contextmanager
-def _named(target: Path) -> Generator[None]:
-    """Errors that name the target, where the system names nothing."""
-    try:
-        yield
-    except OSError as error:
-        if error.filename is None:
-            error.filename = str(target)
-        raise

@@ -70,7 +70,7 @@ async def _upload(uploads: Uploads, file: LocalFile) -> UploadedFile:
         check(file, source)
         return await uploads.media(source)
     finally:
-        source.close()
+        await source.aclose()
 
 
 def check(file: LocalFile, source: StoredSource) -> None:

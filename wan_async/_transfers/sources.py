@@ -9,11 +9,13 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
+from threading import Lock
 from typing import IO, Protocol, TypeVar, TypeVarTuple, Unpack, cast
 
 import anyio.to_thread
 
 from ..errors import InvalidInputError
+from .cleanup import surely
 from .media import HEAD
 
 Args = TypeVarTuple("Args")
@@ -60,13 +62,15 @@ class Source(Protocol):
         """The next piece, empty at the end."""
         ...
 
-    def close(self) -> None:
+    async def aclose(self) -> None:
         """Close what is open."""
         ...
 
 
 class StoredSource:
     """Bytes or a file, which can be read again.
+
+    A cancelled caller leaves its thread running, so the file takes one call at a time, and none after `aclose`.
 
     Args:
         given: the bytes or the file's path.
@@ -79,6 +83,7 @@ class StoredSource:
         self._given = given
         self._field = field
         self._file: IO[bytes] = io.BytesIO()
+        self._turn = Lock()
         self._block = memoryview(b"")
         self._left = 0
         self.name = given.name if isinstance(given, Path) else ""
@@ -86,7 +91,7 @@ class StoredSource:
         self.head = b""
 
     async def look(self) -> None:
-        self._file, self.size, self.head = await self._readable(_opened, self._given)
+        await self._readable(self._open)
 
     async def digest(self) -> bytes:
         hashed = blake2b(digest_size=32)
@@ -108,8 +113,18 @@ class StoredSource:
         piece, self._block = self._block[:PIECE], self._block[PIECE:]
         return piece
 
-    def close(self) -> None:
-        self._file.close()
+    async def aclose(self) -> None:
+        await surely(self._close)
+
+    def _open(self) -> None:
+        if not self._file.closed:  # else the caller has left already
+            self._file = _opened(self._given)
+            self.head = self._file.read(HEAD)
+            self.size = self._file.seek(0, os.SEEK_END)
+
+    def _close(self) -> None:
+        with self._turn:
+            self._file.close()
 
     def _hash_on(self, update: Callable[[bytes], None]) -> bool:
         block = self._file.read(READ)
@@ -118,22 +133,24 @@ class StoredSource:
 
     async def _readable(self, work: Callable[[Unpack[Args]], T], *args: *Args) -> T:
         try:
-            return await anyio.to_thread.run_sync(partial(work, *args))
+            return await anyio.to_thread.run_sync(self._alone, partial(work, *args))
         except OSError as error:
             raise self._refusal(f"a file that can be read (this one: {error.strerror})") from error
+
+    def _alone(self, work: Callable[[], T]) -> T:
+        with self._turn:
+            return work()
 
     def _refusal(self, allowed: str) -> InvalidInputError:
         return InvalidInputError(self._field, self._given, allowed)
 
 
-def _opened(given: bytes | Path) -> tuple[IO[bytes], int, bytes]:
-    """The file, its size and its first bytes."""
+def _opened(given: bytes | Path) -> IO[bytes]:
     if isinstance(given, bytes):
-        return io.BytesIO(given), len(given), given[:HEAD]
+        return io.BytesIO(given)
     if given.exists() and not given.is_file():  # opening a pipe would wait for ever
         raise OSError(errno.EINVAL, "Not a file")
-    file = given.open("rb")
-    return file, os.fstat(file.fileno()).st_size, file.read(HEAD)
+    return given.open("rb")
 
 
 class StreamSource:
@@ -174,7 +191,7 @@ class StreamSource:
         self._hash.update(piece)
         return piece
 
-    def close(self) -> None:
+    async def aclose(self) -> None:
         """The stream is its maker's to close."""
 
     async def _next(self) -> bytes:

@@ -135,7 +135,7 @@ class Uploads:
                 await source.look()
                 return await self._once(base_url, source, name)
         finally:
-            source.close()
+            await source.aclose()
 
     async def media(self, source: Source) -> UploadedFile:
         """Upload a file that was looked at."""
