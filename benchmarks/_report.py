@@ -8,13 +8,31 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from typing import NamedTuple, Protocol
 
 Value = str | float | int | None
 Row = Mapping[str, Value]
+
+
+class Axes(Protocol):
+    """What is used of matplotlib's axes, which an extra brings."""
+
+    def plot(self, x: Sequence[float], y: Sequence[float], **style: object) -> object: ...
+    def step(self, x: Sequence[float], y: Sequence[float], **style: object) -> object: ...
+    def set_title(self, label: str) -> object: ...
+    def set_xlabel(self, label: str) -> object: ...
+    def set_ylabel(self, label: str) -> object: ...
+    def set_yscale(self, value: str) -> object: ...
+    def legend(self, **style: object) -> object: ...
+
+
+class Figure(Protocol):
+    """What is used of matplotlib's figure."""
+
+    def subplots(
+        self, nrows: int, ncols: int, *, sharex: bool, sharey: str, squeeze: bool
+    ) -> Sequence[Sequence[Axes]]: ...
+    def savefig(self, fname: Path, *, dpi: int, metadata: dict[str, None] | None) -> None: ...
 
 
 class Options(NamedTuple):

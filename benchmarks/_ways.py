@@ -64,8 +64,9 @@ class EverybodyPauses:
     async def __call__(self, call: Call) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            while (wait := self._until - loop.time()) > 0:
-                await asyncio.sleep(wait)
+            await asyncio.sleep(self._until - loop.time())
+            if self._until > loop.time():
+                continue
             verdict = await call()
             if verdict.ok:
                 return
@@ -204,7 +205,7 @@ class StampedAtSend:
         loop = asyncio.get_running_loop()
         async with self._lock:
             while len(self._sent) >= N and (wait := self._sent[-N] + self._window - loop.time()) > 0:
-                await asyncio.sleep(min(wait, 0.005))  # a slot may be struck off meanwhile
+                await asyncio.sleep(min(wait, 0.005))  # noqa: ASYNC110  # a slot may be struck off meanwhile
             self._sent.append(loop.time())
             return self._sent[-1]
 

@@ -2,19 +2,19 @@
 
 `python -m benchmarks.limits [--json] [--plot PATH]`; the rivals come with `pip install 'wan-async[bench]'`.
 
-Measured: a provider that counts a sliding window of 20 a second; one-way delays of 25 ms + exp(8 ms), at most 105 ms; more
-callers than slots for 90 s. Every way meets the same provider with the same seed, in virtual time: exact, and done
+Measured: a provider that counts a sliding window of 20 a second; one-way delays of 25 ms + exp(8 ms), at most 105 ms;
+more callers than slots for 90 s. Every way meets the same provider with the same seed, in virtual time: exact, and done
 in seconds; the libraries run their own code on the loop's clock. Scenarios:
 
 - steady: the limit is as told.
-- changed: halved after 30 s, three times that after 60 s; told is 20, and what is allowed above that does not count.
-- shared: a stranger calls ten times a second from 30 to 60 s, and repeats nothing; what it got is not counted as allowed.
+- changed: halved after 30 s, three times that after 60 s; told is 20, so those that are told nothing come to over 100 %.
+- shared: a stranger calls ten times a second from 30 to 60 s and repeats nothing; what it got does not count as allowed.
 - lower: told 20, allowed 10.
 - burst: 60 callers at once, told 1000 a second, allowed 5; the number of rejections until all are through.
 
 Used is of what the limit, the told number and the stranger leave; rejected is of what was sent; both over the whole run,
-and "late" from ten windows after the last change to the end of that stretch. A fixed rule's numbers do not depend on
-what it was told; for those that are told nothing the burst starts with all 60 at once.
+and "late" from ten windows after the limit fell, or the stranger came, until it rose, or the stranger went. In the
+burst the fixed rules are set to 20 a second as elsewhere; only ours is told 1000.
 """
 
 from __future__ import annotations
@@ -112,20 +112,20 @@ def _percent(share: Share) -> str:
 def plot(results: list[Result], path: Path) -> list[Path]:
     """Used and rejected calls a second over time, a column per scenario, a line per way."""
     figure = new_figure(15, 6)
-    axes = figure.subplots(2, len(SCENARIOS), sharex=True, sharey="row", squeeze=False)
-    for column, scenario in enumerate(SCENARIOS):
-        axes[0][column].set_title(scenario.name)
-        axes[0][column].step(*_limit(scenario), where="post", color="black", linewidth=3, alpha=0.25, label="limit")
+    upper, lower = figure.subplots(2, len(SCENARIOS), sharex=True, sharey="row", squeeze=False)
+    for top, bottom, scenario in zip(upper, lower, SCENARIOS, strict=True):
+        top.set_title(scenario.name)
+        top.step(*_limit(scenario), where="post", color="black", linewidth=3, alpha=0.25, label="limit")
         for result in results:
             if result.scenario is scenario and result.way in _PLOTTED:
                 style = {"linewidth": 2.2} if result.way == "wan_async" else {"linewidth": 0.9, "alpha": 0.8}
-                axes[0][column].plot(*_by_second(result.provider.accepted), label=result.way, **style)
-                axes[1][column].plot(*_by_second(result.provider.rejected), **style)
-        axes[1][column].set_xlabel("seconds")
-    axes[0][0].set_ylabel("accepted a second")
-    axes[1][0].set_ylabel("rejected a second")
-    axes[1][0].set_yscale("symlog")
-    axes[0][0].legend(fontsize="small")
+                top.plot(*_by_second(result.provider.accepted), label=result.way, **style)
+                bottom.plot(*_by_second(result.provider.rejected), **style)
+        bottom.set_xlabel("seconds")
+    upper[0].set_ylabel("accepted a second")
+    lower[0].set_ylabel("rejected a second")
+    lower[0].set_yscale("symlog")
+    upper[0].legend(fontsize="small")
     return save(figure, path)
 
 

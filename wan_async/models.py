@@ -16,6 +16,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from ._checks import check_extra, check_fields
 from ._local_files import path_to_text
+from ._web_models import WebModel
 from .errors import InvalidInputError
 
 __all__ = [
@@ -45,7 +46,7 @@ Acceleration: TypeAlias = Literal["none", "regular"]
 _canonical = msgspec.json.Encoder(order="sorted", enc_hook=path_to_text).encode
 
 
-class WanInput(msgspec.Struct, frozen=True, kw_only=True):
+class WanInput(WebModel, frozen=True, kw_only=True):
     """What a task is made from: the base of all inputs.
 
     A field that is left out is not sent, and the provider's default holds. Where a field takes the URL of an image or a

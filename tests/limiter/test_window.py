@@ -10,7 +10,8 @@ from typing import Protocol
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import run_state_machine_as_test as live  # pyright: ignore[reportUnknownVariableType]
 
 from wan_async._policy.settings import RateLimit
 from wan_async._policy.window import LATEST, Window
@@ -201,7 +202,7 @@ class AnyLife(RuleBasedStateMachine):
 
 
 def test_any_life() -> None:
-    run_state_machine_as_test(AnyLife, settings=settings(max_examples=60, stateful_step_count=40, deadline=None))
+    live(AnyLife, settings=settings(max_examples=60, stateful_step_count=40, deadline=None))
 
 
 def fill(window: Window, now: float = 0.0) -> list[float]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from .._html import card
 from .._protocol import TaskRecord, TaskState
 from ..errors import WanError
 from ..models import WanInput
@@ -72,3 +73,7 @@ class BatchStats(msgspec.Struct, frozen=True, kw_only=True):
     unknown: int = 0
     throttled: int = 0
     credits: float = 0.0
+
+    def _repr_html_(self) -> str:
+        """In a notebook: the counts as a table."""
+        return card(msgspec.structs.asdict(self))

@@ -14,6 +14,10 @@ from typing import Any, cast
 
 import msgspec
 
+from .._html import card
+
+from .._web_models import WebModel
+
 
 class TaskState(enum.StrEnum):
     """Where a task is. Wan tasks stay WAITING for the whole run, then jump to SUCCESS (seen)."""
@@ -32,7 +36,7 @@ class TaskState(enum.StrEnum):
         return self is TaskState.SUCCESS or self is TaskState.FAIL
 
 
-class TaskRecord(msgspec.Struct, frozen=True, kw_only=True):
+class TaskRecord(WebModel, frozen=True, kw_only=True):
     """A task at the moment it was read.
 
     Attributes:
@@ -67,6 +71,15 @@ class TaskRecord(msgspec.Struct, frozen=True, kw_only=True):
     def url(self) -> str | None:
         """The first clip's link, None until there is one."""
         return self.urls[0] if self.urls else None
+
+    def _repr_html_(self) -> str:
+        """In a notebook: the clip and what was asked for."""
+        asked = (self.request or {}).get("input")
+        prompt = cast("dict[str, Any]", asked).get("prompt") if isinstance(asked, dict) else None
+        failure = self.fail_message or self.fail_code
+        facts = {"task": self.task_id, "model": self.model or None, "state": self.state.value, "prompt": prompt}
+        facts |= {"failure": failure, "seconds": self.cost_time, "credits": self.credits}
+        return card(facts, self.url)
 
 
 _STATES = {state.value: state for state in TaskState}

@@ -1,44 +1,119 @@
 """Inputs and records as models of FastAPI and pydantic: a bad field is told by its name, OpenAPI shows the fields.
 
-A body of one model, `body: Wan22TextToVideoTurbo`, is that model's `input` object; its `model` may stand in it. A body of
-any model, `body: WanInput`, is told apart by its `model`. What this version does not know is refused, and `extra` with
-it: whoever sends a request must not reach fields of a paid call that the endpoint's author did not choose.
+A body of one model, `body: Wan22TextToVideoTurbo`, is that model's `input` object; its `model` may stand in it. A body
+of any model, `body: WanInput`, is told apart by its `model`; in a union of some, of which two may have the same fields,
+`model` should be told too. What this version does not know is refused, and `extra` with it: whoever sends a request
+must not reach fields of a paid call that the endpoint's author did not choose.
 """
 
 from __future__ import annotations
 
+import inspect
 import re
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, cast
 
 import msgspec
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, ValidationError, core_schema
 
+from .._local_files import path_to_text
 from ..errors import InvalidInputError
+from ..models import MODELS, WanInput, input_from
 
 if TYPE_CHECKING:
-    from pydantic import GetJsonSchemaHandler
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 
-    from ..models import WanInput
-
-    class Inputs(Mapping[str, type[WanInput]]):
-        """The models that are known, by their names."""
-
-
-T = TypeVar("T", bound=msgspec.Struct)
-Fields = dict[str, Any]
+Fields: TypeAlias = dict[str, Any]
+Struct: TypeAlias = type[msgspec.Struct]
 
 _REF = "#/$defs/"
 _PLACE = re.compile(r" - at `\$\.?(.*)`$")
+_STEPS = re.compile(r"[^.\[\]]+")
 
 
-def input_schema(cls: type[WanInput], read: Callable[[str, Fields], WanInput]) -> CoreSchema:
-    """How pydantic handles one model's input; `read` makes it of its model's name and fields."""
+def core_schema_of(cls: Struct, handler: GetCoreSchemaHandler) -> CoreSchema:
+    """How pydantic reads and writes a struct of ours; `WanInput` stands for all models that this version knows."""
+    if cls is WanInput:
+        choices = {name: handler.generate_schema(model) for name, model in MODELS.items()}
+        return core_schema.tagged_union_schema(choices, "model")
+    return core_schema.no_info_plain_validator_function(
+        _reader(cls),
+        ref=f"{cls.__module__}.{cls.__qualname__}:{id(cls)}",
+        serialization=core_schema.plain_serializer_function_ser_schema(_written, when_used="json"),
+    )
 
-    def validate(value: object) -> WanInput:
+
+def json_schema_of(cls: Struct, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Fields:
+    """The struct's JSON schema, by msgspec."""
+    if cls is WanInput:
+        return handler(schema)
+    told = msgspec.json.schema(cls)
+    own: Fields = _inlined(told, told["$defs"])
+    own["description"] = inspect.cleandoc(own.get("description", ""))
+    if _is_known(cls):
+        model = {"const": cls.model, "type": "string", "title": "Model"}
+        fields = {name: rule for name, rule in own["properties"].items() if name != "extra"}
+        own |= {"properties": {"model": model, **fields}, "additionalProperties": False}
+    return own
+
+
+def _is_known(cls: Struct) -> TypeGuard[type[WanInput]]:
+    return cls in MODELS.values()
+
+
+def _reader(cls: Struct) -> Callable[[object], msgspec.Struct]:
+    read = _read_input if _is_known(cls) else _read_struct
+
+    def validate(value: object) -> msgspec.Struct:
         if isinstance(value, cls):
             return value
-        fields = _fields(value)
-        if fields.pop("model", cls.model) != cls.model:
-            raise _refused(cls, ("model",), f"allowed: {cls.model!r}", value)
-        return _read(cls, fields, partial(read, cls.model))
+        if not isinstance(value, dict):
+            raise PydanticCustomError("dict_type", "Input should be an object")
+        return read(cls, cast("Fields", value))
+
+    return validate
+
+
+def _read_input(cls: type[WanInput], told: Fields) -> WanInput:
+    fields = {name: value for name, value in told.items() if name != "model"}
+    try:
+        if told.get("model", cls.model) != cls.model:
+            raise InvalidInputError("model", told["model"], repr(cls.model))
+        return input_from(cls.model, fields)
+    except InvalidInputError as error:
+        kind = "value_error" if error.field in told else "missing"
+        raise _refused(cls, kind, str(error), error.field, error.given) from None
+
+
+def _read_struct(cls: Struct, told: Fields) -> msgspec.Struct:
+    try:
+        return msgspec.convert(told, cls)
+    except msgspec.ValidationError as error:
+        place = _PLACE.search(str(error))
+        raise _refused(cls, "value_error", str(error), place[1] if place else "", told) from None
+
+
+def _refused(cls: Struct, kind: str, message: str, place: str, given: object) -> ValidationError:
+    """What pydantic tells with the field's name: `image_urls[0]` becomes its steps."""
+    steps = [int(step) if step.isdecimal() else step for step in _STEPS.findall(place)]
+    # the message is no template: its braces are its own
+    error = PydanticCustomError(kind, "{message}", {"message": message})  # pyright: ignore[reportArgumentType]
+    return ValidationError.from_exception_data(
+        cls.__name__, [InitErrorDetails(type=error, loc=tuple(steps), input=given)]
+    )
+
+
+def _written(value: msgspec.Struct) -> Fields:
+    fields: Fields = msgspec.to_builtins(value, enc_hook=path_to_text)
+    return {"model": value.model, **fields} if isinstance(value, WanInput) else fields
+
+
+def _inlined(schema: Any, definitions: Fields) -> Any:
+    """The schema with every `$ref` replaced by what it refers to: none of ours refers to itself."""
+    if isinstance(schema, list):
+        return [_inlined(one, definitions) for one in cast("list[Any]", schema)]
+    if not isinstance(schema, dict):
+        return schema
+    fields = cast("Fields", schema)
+    rest = {name: _inlined(one, definitions) for name, one in fields.items() if name not in ("$ref", "$defs")}
+    return rest if "$ref" not in fields else {**_inlined(definitions[fields["$ref"].removeprefix(_REF)], definitions), **rest}
