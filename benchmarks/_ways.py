@@ -204,8 +204,8 @@ class StampedAtSend:
     async def _leave(self) -> float:
         loop = asyncio.get_running_loop()
         async with self._lock:
-            while len(self._sent) >= N and (wait := self._sent[-N] + self._window - loop.time()) > 0:
-                await asyncio.sleep(min(wait, 0.005))  # noqa: ASYNC110  # a slot may be struck off meanwhile
+            while len(self._sent) >= N and (wait := self._sent[-N] + self._window - loop.time()) > 0:  # noqa: ASYNC110
+                await asyncio.sleep(min(wait, 0.005))  # a slot may be struck off meanwhile
             self._sent.append(loop.time())
             return self._sent[-1]
 

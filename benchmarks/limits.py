@@ -3,17 +3,17 @@
 `python -m benchmarks.limits [--json] [--plot PATH]`; the rivals come with `pip install 'wan-async[bench]'`.
 
 Measured: a provider that counts a sliding window of 20 a second; one-way delays of 25 ms + exp(8 ms), at most 105 ms;
-more callers than slots for 90 s. Every way meets the same provider with the same seed, in virtual time: exact, and done
-in seconds; the libraries run their own code on the loop's clock. Scenarios:
+100 callers for 90 s. Every way meets the same provider with the same seed, in virtual time: exact, and done in
+seconds; the libraries run their own code on the loop's clock. Scenarios:
 
 - steady: the limit is as told.
-- changed: halved after 30 s, three times that after 60 s; told is 20, so those that are told nothing come to over 100 %.
-- shared: a stranger calls ten times a second from 30 to 60 s and repeats nothing; what it got does not count as allowed.
+- changed: halved after 30 s, three times that after 60 s; told 20, so those told nothing come to over 100 %.
+- shared: a stranger calls ten times a second from 30 to 60 s and repeats nothing; its own does not count.
 - lower: told 20, allowed 10.
 - burst: 60 callers at once, told 1000 a second, allowed 5; the number of rejections until all are through.
 
-Used is of what the limit, the told number and the stranger leave; rejected is of what was sent; both over the whole run,
-and "late" from ten windows after the limit fell, or the stranger came, until it rose, or the stranger went. In the
+Used is of what the limit, the told number and the stranger leave, rejected of what was sent; whole runs, and
+"late" from ten windows after the limit fell, or the stranger came, until it rose, or the stranger went. In the
 burst the fixed rules are set to 20 a second as elsewhere; only ours is told 1000.
 """
 
@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -159,7 +160,7 @@ def main() -> None:
     show(rows, as_json=asked.as_json, missing=missing)
     if asked.plot is not None:
         for file in plot(results, asked.plot):
-            print(f"wrote {file}", flush=True)
+            print(f"wrote {file}", file=sys.stderr)
 
 
 if __name__ == "__main__":

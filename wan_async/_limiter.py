@@ -120,9 +120,7 @@ class SlidingWindowLimiter:
         """See `Limiter`."""
         loop = asyncio.get_running_loop()
         with self._lock:
-            line = self._line
-            if line is None or line.loop is not loop:
-                line = self._line_of(loop)
+            line = self._line_of(loop)
             if not line.waiting:
                 permit = self._window.take(loop.time())
                 if permit is not None:
@@ -138,7 +136,8 @@ class SlidingWindowLimiter:
         with self._lock:
             self._window.accepted(permit, loop.time())
             line = self._line_of(loop)
-        self._serve(line)
+        if line.waiters:
+            self._serve(line)
 
     def rejected(self, permit: float, retry_after: float | None = None) -> None:
         """See `Limiter`."""
@@ -146,7 +145,8 @@ class SlidingWindowLimiter:
         with self._lock:
             self._window.rejected(permit, loop.time(), retry_after)
             line = self._line_of(loop)
-        self._serve(line)
+        if line.waiters:
+            self._serve(line)
 
     def released(self, permit: float) -> None:
         """See `Limiter`."""
@@ -154,9 +154,12 @@ class SlidingWindowLimiter:
         with self._lock:
             self._window.released(permit, loop.time())
             line = self._line_of(loop)
-        self._serve(line)
+        if line.waiters:
+            self._serve(line)
 
     def _line_of(self, loop: asyncio.AbstractEventLoop) -> _Line:
+        if self._line is not None and self._line.loop is loop:
+            return self._line
         line = self._lines.get(loop)
         if line is None:  # a loop seen for the first time: the lines of closed ones go
             self._lines = {other: line for other, line in self._lines.items() if not other.is_closed()}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ._batch import Adoption, Submission, Watch
 from ._callbacks import Callbacks
 from ._checks import URL_RULE, is_url
+from ._local_files import files_in
 from .errors import InvalidInputError, SubmissionUnknownError
 from .models import WanInput
 
@@ -73,4 +74,6 @@ class Submissions:
             raise InvalidInputError("task_input", task_input, "an input such as Wan22TextToVideoTurbo")
         self._runtimes.running()
         create = self._calls.create_task
+        if not files_in(task_input):  # by way of the transfers it costs 1.5 µs more
+            return await create(task_input, callback_url, intent)
         return await self._transfers.submit(task_input, lambda ready, its: create(ready, callback_url, its), intent)

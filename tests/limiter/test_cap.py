@@ -14,6 +14,7 @@ def use_up(cap: LearntCap, windows: int, *, allowed: int, start: float = 0.0) ->
     for window in range(windows):
         now = start + window * 1.01
         taken = 0
+        assert cap.value <= cap.ceiling
         while taken < cap.value:
             taken += 1
             permit = now + taken * 1e-4
@@ -41,6 +42,16 @@ def test_a_rejection_that_the_budget_pays_for_changes_nothing() -> None:
     assert cap.rejected(5.0, 5.1, 19)
     assert cap.value == 20
     cap.rejected(5.2, 5.3, 19)
+    assert cap.value == 19
+
+
+def test_what_is_accepted_pays_for_rejections_up_to_three() -> None:
+    cap = LearntCap(20)
+    use_up(cap, 30, allowed=20)
+    for now in (40.0, 41.0, 42.0):
+        cap.rejected(now, now + 0.1, 19)
+        assert cap.value == 20
+    cap.rejected(43.0, 43.1, 19)
     assert cap.value == 19
 
 

@@ -83,6 +83,19 @@ def test_turns_are_taken_in_order_and_cancelled_ones_cost_nothing(cancelled: set
     assert close([end], [max(0.5, 1.001 * -(-len(gone) // n))])
 
 
+def test_a_newcomer_does_not_overtake_when_the_timer_is_late() -> None:
+    async def main() -> None:
+        limiter = SlidingWindowLimiter(RateLimit(1, per=0.05))
+        await call(limiter)
+        first = asyncio.create_task(call(limiter))
+        await asyncio.sleep(0)
+        time.sleep(0.1)  # a blocked loop: the slot is free, and the timer has not rung
+        second = await limiter.acquire()
+        assert await first < second
+
+    asyncio.run(main())
+
+
 def test_one_cancelled_between_its_grant_and_its_resumption_gives_the_slot_back() -> None:
     async def main() -> float:
         limiter = SlidingWindowLimiter(RateLimit(1, per=10.0))
@@ -171,6 +184,20 @@ def test_waiters_of_a_loop_that_died_do_not_hinder_the_next() -> None:
     asyncio.run(abandoned())
     assert limiter.waiting == 0
     asyncio.run(asyncio.wait_for(call(limiter), 1.0))
+
+
+def test_a_closed_loop_leaves_nothing_to_look_after() -> None:
+    limiter = SlidingWindowLimiter(RateLimit(1, per=100.0))
+
+    async def wait_a_window() -> int:
+        await call(limiter)
+        await call(limiter)
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, CountingLoop)
+        return loop.timers
+
+    virtually(call(limiter))
+    assert virtually(wait_a_window()) <= 2
 
 
 def test_a_clock_that_starts_anew_does_not_wait_for_the_old_one() -> None:

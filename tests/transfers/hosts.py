@@ -142,6 +142,10 @@ def _head(status: int, headers: dict[str, str]) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode()
 
 
+def link(host: MediaHost) -> str:
+    return f"{host.url}/clip.mp4"
+
+
 @asynccontextmanager
 async def serving(host: MediaHost) -> AsyncGenerator[MediaHost]:
     """Serve; the host's `url` is set."""

@@ -125,6 +125,14 @@ async def test_a_known_part_that_ends_too_early_is_not_whole() -> None:
         await whole(fetch(web))
 
 
+async def test_a_body_that_ends_in_order_but_too_early_is_not_whole() -> None:
+    web = Web(
+        Reply(200, OK, b"abc"), Reply(206, PART, b"de"), Reply(206, {**PART, "Content-Range": "bytes 5-5/6"}, b"f")
+    )
+    assert await whole(fetch(web)) == b"abcdef"
+    assert [headers.get("Range") for _, headers in web.asked] == [None, "bytes=3-", "bytes=5-"]
+
+
 async def test_the_time_without_a_new_byte_is_bounded() -> None:
     web = Web(Reply(200, OK, b"abc", None), Reply(503, {}))
     started = asyncio.get_running_loop().time()
@@ -143,7 +151,7 @@ async def test_bytes_that_were_there_already_are_no_progress() -> None:
 async def test_each_refusal_is_answered_with_one_fresh_link() -> None:
     refused = Reply(403, {})
     web = Web(refused, Reply(200, OK, b"abc", None), refused, Reply(206, PART, b"def"))
-    calls = Calls()
+    calls = Calls(url=None)
     assert await whole(fetch(web, calls)) == b"abcdef"
     assert [url for url, _ in web.asked] == [
         "https://host/clip",

@@ -17,7 +17,7 @@ from .hosts import CLIP, MediaHost, serving
 from .support import names
 
 JOB = Path(__file__).with_name("job.py")
-KILLS = int(os.environ.get("WAN_TEST_KILLS", "5"))
+KILLS = int(os.environ.get("WAN_TEST_KILLS", "4"))
 COUNT = 120
 
 

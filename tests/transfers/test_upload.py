@@ -6,7 +6,6 @@ import asyncio
 import os
 import re
 import sys
-import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from hashlib import blake2b
@@ -25,11 +24,9 @@ from wan_async import (
     UploadedFile,
     WanClient,
 )
-from wan_async._transfers import media, uploads
-from wan_async._transfers.sources import StoredSource
-from wan_async._transfers.uploads import unique_name
+from wan_async._transfers import uploads
 
-from .support import MP4, PNG, client
+from .support import PNG, client
 from .upload_host import UploadHost, taking_uploads
 
 MEGABYTE = os.urandom(1 << 20)
@@ -223,18 +220,6 @@ async def test_the_callers_error_comes_out_bare(host: UploadHost, wan: WanClient
     assert not host.uploads
 
 
-async def test_a_file_that_shrinks_is_refused(host: UploadHost, wan: WanClient, tmp_path: Path) -> None:
-    path = tmp_path / "a"
-    path.write_bytes(MEGABYTE * 8)
-    host.faults.append("reset")
-    uploading = asyncio.create_task(wan.upload(path))
-    while not host.posts:
-        await asyncio.sleep(0)
-    os.truncate(path, 10)
-    with pytest.raises(InvalidInputError, match="shrink"):
-        await uploading
-
-
 @pytest.mark.parametrize("given", ["fox.png", "ftp://host/x", 5, None])
 async def test_what_cannot_be_uploaded_is_told(host: UploadHost, wan: WanClient, given: str) -> None:
     with pytest.raises(InvalidInputError, match=r"pathlib\.Path"):
@@ -281,32 +266,6 @@ async def test_an_endless_answer_is_not_read(host: UploadHost) -> None:
             await wan.upload(PNG)
 
 
-@pytest.mark.parametrize("step", ["_open", "_hash_on"])
-async def test_a_cancelled_upload_leaves_no_open_file(
-    host: UploadHost, wan: WanClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
-) -> None:
-    begun, work = threading.Event(), getattr(StoredSource, step)
-
-    def slowly(source: StoredSource, *args: object) -> object:
-        begun.set()
-        time.sleep(0.2)
-        return work(source, *args)
-
-    path = tmp_path / "a"
-    path.write_bytes(MEGABYTE)
-    monkeypatch.setattr(StoredSource, step, slowly)
-    uploading = asyncio.create_task(wan.upload(path))
-    while not begun.is_set():
-        await asyncio.sleep(0.01)
-    for _ in range(5):
-        uploading.cancel()
-        await asyncio.sleep(0.01)
-    with pytest.raises(asyncio.CancelledError):
-        await uploading
-    assert str(path) not in [os.path.realpath(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")]
-    assert not host.posts
-
-
 async def test_uploads_at_once_are_bounded(host: UploadHost, wan: WanClient) -> None:
     host.pause = 0.05
     await asyncio.gather(*[wan.upload(bytes([number])) for number in range(30)])
@@ -319,43 +278,6 @@ async def test_without_the_extra_the_name_tells_the_type(
     monkeypatch.setitem(sys.modules, "puremagic", None)
     assert (await wan.upload(PNG, name="x.webp")).mime_type == "image/webp"
     assert (await wan.upload(b"?", name="x")).mime_type == "application/octet-stream"
-
-
-@pytest.mark.parametrize(
-    ("head", "kind"),
-    [
-        (PNG, "image/png"),
-        (b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01" + bytes(200), "image/jpeg"),
-        (b"\xff\xd8\xff\xdb\x00\x43" + bytes(200), "image/jpeg"),
-        (b"RIFF\x24\x00\x00\x00WEBPVP8 " + bytes(200), "image/webp"),
-        (MP4, "video/mp4"),
-        (b"\x00\x00\x00\x20ftypisom\x00\x00\x02\x00isomiso2avc1mp41" + bytes(200), "video/mp4"),
-        (b"\x00\x00\x00\x18ftypiso5\x00\x00\x02\x00iso5iso6mp41" + bytes(200), "video/mp4"),
-        (b"\x00\x00\x00\x14ftypqt  \x00\x00\x00\x00qt  " + bytes(200), "video/quicktime"),
-        (
-            b"\x1aE\xdf\xa3\xa3B\x86\x81\x01B\xf7\x81\x01B\xf2\x81\x04B\xf3\x81\x08B\x82\x88matroska" + bytes(200),
-            "video/x-matroska",
-        ),
-        (
-            b"\x1aE\xdf\xa3\x9fB\x86\x81\x01B\xf7\x81\x01B\xf2\x81\x04B\xf3\x81\x08B\x82\x84webm" + bytes(200),
-            "video/webm",
-        ),
-        (b"GIF89a" + bytes(200), "image/gif"),
-        (b"<!DOCTYPE html><html>", "text/html"),
-        (b"hello " * 50, media.UNKNOWN),
-        (b"", media.UNKNOWN),
-    ],
-)
-def test_the_content_tells_the_type(head: bytes, kind: str) -> None:
-    assert media.media_type(head) == kind
-
-
-@pytest.mark.parametrize("name", ["", "../../etc/x", 'a"b\r\nX: y', "x" * 500 + ".png", "ж.жпг", "a.ex e"])
-def test_unique_names_are_safe_in_a_header(name: str) -> None:
-    unique = unique_name(name, "")
-    assert not set(unique) & set('"\r\n/\\')
-    assert len(unique.encode()) <= 200
-    assert unique != unique_name(name, "")
 
 
 def test_an_uploaded_file_is_a_value() -> None:

@@ -7,11 +7,10 @@ left of the budget buys probes: when the window is full, one call more is let ou
 Refused, the cap stays. When the higher cap was used up, stood for a window, and was used up again, it is known, and the
 next step follows at once, from the third on twice as large as the last.
 
-Measured at 20 a second over 10 seeds, at a sliding window, a fixed one and a bucket, used and rejected, from ten windows
-after the change: told 20, allowed 10: 99 to 101 %, 1.7 to 2.8 %; fallen to a half: 95 to 98 %, 1.5 to 2.6 %; risen from
-5 to 20: 98 %; shared with a stranger who takes a half, over the whole run: 96 to 98 %, 0.8 to 1.3 %. The higher
-rejections are the bucket's, which lends what it saved. Retry-After in whole seconds costs up to 4 % more at a window
-of 1 s.
+Measured at 20 a second over 10 seeds, at a sliding window, a fixed one and a bucket, used and rejected, from ten
+windows after the change: told 20, allowed 10: 99 to 101 %, 1.7 to 2.8 %; fallen to a half: 95 to 98 %, 1.5 to 2.6 %;
+risen from 5 to 20: 98 %; shared with a stranger who takes a half, over the whole run: 96 to 98 %, 0.8 to 1.3 %. The
+higher rejections are the bucket's, which lends what it saved. Retry-After in whole seconds costs up to 4 % more at 1 s.
 
 Tried, and worse: raising as soon as a probe is accepted (what a bucket saved and a fixed window's edge let one through:
 4 to 9 % rejected); tripling steps; no debt (every change free: 2 to 5 % rejected); a debt without an end (a risen limit

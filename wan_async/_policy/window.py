@@ -114,7 +114,7 @@ class Window:
             self._cap.accepted(permit)
             if permit > self._struck:
                 self._strikes = 0
-            self._settle(now)
+            self._now, self._due = now, -math.inf  # settled with the next one taken: once a call, not twice, saves 1 µs
 
     def rejected(self, permit: float, now: float, retry_after: float | None = None) -> None:
         """The call was refused as too much, and did not count; all wait for `retry_after` seconds."""
@@ -167,13 +167,15 @@ class Window:
             self._forget()
         self._now = now
         self._give_up(now)
-        held, leaving, reuse = self._held, self._leaving, self._reuse()
+        held, leaving, order, reuse = self._held, self._leaving, self._order, self._reuse()
         while held and held[0] + reuse <= now:
             leaving.append(held.popleft())
         while leaving and leaving[0] + self.per <= now:
             leaving.popleft()
-        self._free = self.cap - self.used
-        self._due = min(held[0] + reuse if held else math.inf, self._order[0] + LATEST if self._order else math.inf)
+        self._free = self.cap - len(self._out) - len(held)
+        self._due = order[0] + LATEST if order else math.inf
+        if held and held[0] + reuse < self._due:
+            self._due = held[0] + reuse
 
     def _give_up(self, now: float) -> None:
         out, order = self._out, self._order

@@ -27,7 +27,9 @@ class WanClientDependency:
     app = FastAPI(lifespan=wan.lifespan)
 
     @app.post("/clips")
-    async def make(body: Wan22TextToVideoTurbo, client: Annotated[WanClient, Depends(wan)]) -> TaskRecord:
+    async def make(
+        body: Annotated[Wan22TextToVideoTurbo, Body()], client: Annotated[WanClient, Depends(wan)]
+    ) -> TaskRecord:
         return await client.run(body)
     ```
 

@@ -1,9 +1,10 @@
 """Inputs and records as models of FastAPI and pydantic: a bad field is told by its name, OpenAPI shows the fields.
 
-A body of one model, `body: Wan22TextToVideoTurbo`, is that model's `input` object; its `model` may stand in it. A body
-of any model, `body: WanInput`, is told apart by its `model`; in a union of some, of which two may have the same fields,
-`model` should be told too. What this version does not know is refused, and `extra` with it: whoever sends a request
-must not reach fields of a paid call that the endpoint's author did not choose.
+A body of one model, `body: Annotated[Wan22TextToVideoTurbo, Body()]` (FastAPI takes only its own kinds for a body
+without being told), is that model's `input` object; its `model` may stand in it. A body of any model,
+`body: Annotated[WanInput, Body()]`, is told apart by its `model`; in a union of some, of which two may have the same
+fields, `model` should be told too. What this version does not know is refused, and `extra` with it: whoever sends a
+request must not reach fields of a paid call that the endpoint's author did not choose.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, cast
+from typing import TYPE_CHECKING, Any, LiteralString, TypeAlias, TypeGuard, cast
 
 import msgspec
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, ValidationError, core_schema
@@ -62,14 +63,13 @@ def _is_known(cls: Struct) -> TypeGuard[type[WanInput]]:
 
 
 def _reader(cls: Struct) -> Callable[[object], msgspec.Struct]:
-    read = _read_input if _is_known(cls) else _read_struct
-
     def validate(value: object) -> msgspec.Struct:
         if isinstance(value, cls):
             return value
         if not isinstance(value, dict):
             raise PydanticCustomError("dict_type", "Input should be an object")
-        return read(cls, cast("Fields", value))
+        fields = cast("Fields", value)
+        return _read_input(cls, fields) if _is_known(cls) else _read_struct(cls, fields)
 
     return validate
 
@@ -81,7 +81,7 @@ def _read_input(cls: type[WanInput], told: Fields) -> WanInput:
             raise InvalidInputError("model", told["model"], repr(cls.model))
         return input_from(cls.model, fields)
     except InvalidInputError as error:
-        kind = "value_error" if error.field in told else "missing"
+        kind = "missing" if error.given is None and error.field not in told else "value_error"
         raise _refused(cls, kind, str(error), error.field, error.given) from None
 
 
@@ -96,11 +96,11 @@ def _read_struct(cls: Struct, told: Fields) -> msgspec.Struct:
 def _refused(cls: Struct, kind: str, message: str, place: str, given: object) -> ValidationError:
     """What pydantic tells with the field's name: `image_urls[0]` becomes its steps."""
     steps = [int(step) if step.isdecimal() else step for step in _STEPS.findall(place)]
-    # the message is no template: its braces are its own
-    error = PydanticCustomError(kind, "{message}", {"message": message})  # pyright: ignore[reportArgumentType]
-    return ValidationError.from_exception_data(
-        cls.__name__, [InitErrorDetails(type=error, loc=tuple(steps), input=given)]
-    )
+    error = PydanticCustomError(
+        cast("LiteralString", kind), cast("LiteralString", message)
+    )  # no template without a context
+    details = InitErrorDetails(type=error, loc=tuple(steps), input=given)
+    return ValidationError.from_exception_data(cls.__name__, [details])
 
 
 def _written(value: msgspec.Struct) -> Fields:
@@ -116,4 +116,8 @@ def _inlined(schema: Any, definitions: Fields) -> Any:
         return schema
     fields = cast("Fields", schema)
     rest = {name: _inlined(one, definitions) for name, one in fields.items() if name not in ("$ref", "$defs")}
-    return rest if "$ref" not in fields else {**_inlined(definitions[fields["$ref"].removeprefix(_REF)], definitions), **rest}
+    return (
+        rest
+        if "$ref" not in fields
+        else {**_inlined(definitions[fields["$ref"].removeprefix(_REF)], definitions), **rest}
+    )

@@ -1,0 +1,206 @@
+"""Arms of a comparison, each in a process of its own that lives through all rounds.
+
+An arm is an async context manager, `module:name`, that is given the server's URL and gives its calls by name: async
+functions without arguments. In a round every arm in turn makes one kind of call for a stretch of time, from 64 workers
+without a pause; the order is shuffled in each round. What is compared is CPU per call, as the median over the rounds of
+the ratio to the reference arm in the same round: whatever else the machine does meets both.
+
+Every process first lifts glibc's threshold for mmap, which plain asyncio otherwise crosses with every `recv` of 256 KiB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import importlib
+import json
+import random
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, ExitStack
+from typing import NamedTuple, Self
+
+Call = Callable[[], Awaitable[object]]
+Calls = Mapping[str, Call]
+OpenArm = Callable[[str], AbstractAsyncContextManager[Calls]]
+Opened = AsyncGenerator[Calls]
+
+WORKERS = 64
+_WARM_UP = 0.1
+"""Seconds of each turn that are not counted: connections are opened anew, caches filled."""
+
+
+class Turn(NamedTuple):
+    """What one arm did in one round: CPU µs per call, and calls a second."""
+
+    cpu_us: float
+    per_second: float
+
+
+class Arm:
+    """One arm's process.
+
+    Args:
+        name: what it is called in the table.
+        where: `module:name` of what opens it.
+        url: the server's.
+        loop: "asyncio" or "uvloop".
+    """
+
+    def __init__(self, name: str, where: str, url: str, *, loop: str = "asyncio") -> None:
+        self.name = name
+        command = [sys.executable, "-W", "ignore", "-m", "benchmarks._arms", where, url, "--loop", loop]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()
+
+    def missing(self) -> str | None:
+        """Why it cannot run; None if it can."""
+        return self._heard()["missing"]
+
+    def turn(self, call: str, seconds: float) -> Turn:
+        """Make one kind of call for so long."""
+        if self._process.stdin is None:
+            raise RuntimeError(f"{self.name} has no pipes")
+        self._process.stdin.write(json.dumps({"call": call, "seconds": seconds}) + "\n")
+        self._process.stdin.flush()
+        return Turn(**self._heard())
+
+    def _heard(self) -> dict[str, object]:
+        line = "" if self._process.stdout is None else self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self.name} ended")
+        return json.loads(line)
+
+
+class Comparison(NamedTuple):
+    """What all rounds of one kind of call showed, and which arms could not run and why."""
+
+    rounds: list[dict[str, Turn]]
+    missing: dict[str, str]
+
+    @property
+    def names(self) -> list[str]:
+        """The arms that ran."""
+        return list(self.rounds[0])
+
+    def median(self, name: str) -> Turn:
+        """An arm's medians."""
+        turns = [one[name] for one in self.rounds]
+        return Turn(statistics.median(t.cpu_us for t in turns), statistics.median(t.per_second for t in turns))
+
+    def cpu_ratio(self, name: str, to: str) -> float:
+        """The median ratio of CPU per call, round by round."""
+        return statistics.median(one[name].cpu_us / one[to].cpu_us for one in self.rounds)
+
+    def speed_ratio(self, name: str, to: str) -> float:
+        """The median ratio of calls a second, round by round."""
+        return statistics.median(one[name].per_second / one[to].per_second for one in self.rounds)
+
+
+def compare(
+    arms: Iterable[tuple[str, str]],
+    calls: Sequence[str],
+    url: str,
+    *,
+    rounds: int,
+    seconds: float,
+    loop: str = "asyncio",
+) -> dict[str, Comparison]:
+    """Let all arms make each kind of call: for each kind, what came of it.
+
+    Args:
+        arms: (name, `module:name`) of each.
+        calls: the kinds of call.
+        url: the server's.
+        rounds: how often.
+        seconds: how long each turn is.
+        loop: "asyncio" or "uvloop".
+    """
+    chance = random.Random(7)
+    with ExitStack() as stack:
+        opened = [stack.enter_context(Arm(name, where, url, loop=loop)) for name, where in arms]
+        reasons = {arm.name: arm.missing() for arm in opened}
+        missing = {name: reason for name, reason in reasons.items() if reason is not None}
+        ready = [arm for arm in opened if arm.name not in missing]
+        results = {call: Comparison([], missing) for call in calls}
+        for _ in range(rounds):
+            for call in calls:
+                order = chance.sample(ready, len(ready))
+                turns = {arm.name: arm.turn(call, seconds) for arm in order}
+                results[call].rounds.append({arm.name: turns[arm.name] for arm in ready})
+    return results
+
+
+async def _work(call: Call, seconds: float) -> int:
+    """Call from all workers without a pause, for so long; gives the number of calls."""
+    count, end = 0, time.perf_counter() + seconds
+
+    async def worker() -> None:
+        nonlocal count
+        while time.perf_counter() < end:
+            await call()
+            count += 1
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(WORKERS):
+            group.create_task(worker())
+    return count
+
+
+async def _turn(call: Call, seconds: float) -> Turn:
+    await _work(call, _WARM_UP)
+    gc.collect()
+    began, cpu = time.perf_counter(), time.process_time()
+    count = await _work(call, seconds)
+    cpu, elapsed = time.process_time() - cpu, time.perf_counter() - began
+    return Turn(cpu / count * 1e6, count / elapsed)
+
+
+async def _opened(arm: AbstractAsyncContextManager[Calls]) -> Calls:
+    return await arm.__aenter__()
+
+
+def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
+    """What makes event loops of that name."""
+    return importlib.import_module("uvloop").new_event_loop if name == "uvloop" else asyncio.new_event_loop
+
+
+def _serve_turns(where: str, url: str, loop: str) -> None:
+    module, _, name = where.partition(":")
+    with asyncio.Runner(loop_factory=loop_factory(loop)) as runner:
+        try:
+            open_arm: OpenArm = getattr(importlib.import_module(module), name)
+            arm = open_arm(url)
+            calls = runner.run(_opened(arm))
+        except ImportError as error:
+            print(json.dumps({"missing": f"{error}: pip install 'wan-async[bench]'"}), flush=True)
+            return
+        print(json.dumps({"missing": None}), flush=True)
+        for line in sys.stdin:
+            asked = json.loads(line)
+            turn = runner.run(_turn(calls[asked["call"]], asked["seconds"]))
+            print(json.dumps(turn._asdict()), flush=True)
+        runner.run(arm.__aexit__(None, None, None))  # type: ignore[arg-type]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("where", help="module:name of what opens the arm")
+    parser.add_argument("url", help="the server's URL")
+    parser.add_argument("--loop", default="asyncio", choices=("asyncio", "uvloop"))
+    parsed = parser.parse_args()
+    bytes(8 << 20)  # see the module's docstring
+    _serve_turns(parsed.where, parsed.url, parsed.loop)
+
+
+if __name__ == "__main__":
+    main()
