@@ -169,7 +169,11 @@ def test_its_data_are_its_arguments(error: WanError) -> None:
     assert str(again) == str(error)
 
 
-@pytest.mark.parametrize("given", [lambda: None, (one for one in "ab"), [open], re, {"a": object}.keys()], ids=["lambda", "generator", "built-in", "module", "keys"])
+@pytest.mark.parametrize(
+    "given",
+    [lambda: None, (one for one in "ab"), [open], re, {"a": object}.keys()],
+    ids=["lambda", "generator", "built-in", "module", "keys"],
+)
 def test_a_refused_value_that_cannot_be_pickled_crosses_as_text(given: object) -> None:
     error = InvalidInputError("prompt", given, "text")
     assert error.given is given

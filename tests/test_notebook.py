@@ -58,7 +58,9 @@ def test_a_finished_task_plays_its_clip_and_tells_the_prompt() -> None:
     assert "a fox" in page.text
 
 
-@pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", " javascript:alert(1)", "file:///etc/passwd"])
+@pytest.mark.parametrize(
+    "url", ["javascript:alert(1)", "data:text/html,x", " javascript:alert(1)", "file:///etc/passwd"]
+)
 def test_only_web_links_are_played(url: str) -> None:
     assert "video" not in dict(shown(TaskRecord(task_id="t", urls=(url,))).tags)
 

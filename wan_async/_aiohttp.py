@@ -69,7 +69,7 @@ class LoopSessions:
         self._transfers: aiohttp.ClientSession | None = None
         self._at_shutdown: AsyncGenerator[None] | None = None
         self._closing: asyncio.Task[None] | None = None
-        self._deadlines = Deadlines(asyncio.get_running_loop())
+        self._deadlines: Deadlines | None = None
         self._headers = _authorization if own is None else _headers
         self.users = 0
 
@@ -99,7 +99,7 @@ class LoopSessions:
     async def opened_transfers(self) -> aiohttp.ClientSession:
         """The session for transfers, as good as opened by an API call."""
         if self._at_shutdown is None:
-            await self._close_at_shutdown()
+            await self._opened()
         return self.transfers
 
     def _session(self, headers: Mapping[str, str]) -> aiohttp.ClientSession:
@@ -111,10 +111,9 @@ class LoopSessions:
 
     async def exchange(self, base_url: str, key: str, request: Request, timeout: float) -> Answer:
         """Send one API request, once; see `Transport.exchange`."""
-        if self._at_shutdown is None:
-            await self._close_at_shutdown()
+        deadlines = self._deadlines or await self._opened()
         try:
-            with self._deadlines.within(timeout):
+            with deadlines.within(timeout):
                 response = await self.api.request(
                     request.method,
                     _url(base_url, request.path),
@@ -141,8 +140,8 @@ class LoopSessions:
         """Start closing: nobody is left who could wait for it."""
         self._closing = asyncio.get_running_loop().create_task(self.aclose(), name="wan-async close")
 
-    async def _close_at_shutdown(self) -> None:
-        """Have the sessions closed even by a loop that ends before anyone closes them.
+    async def _opened(self) -> Deadlines:
+        """Open, and have the sessions closed even by a loop that ends before anyone closes them.
 
         `asyncio.run` closes the async generators that are still open, so one of them holds the sessions.
         """
@@ -153,13 +152,16 @@ class LoopSessions:
             finally:
                 await self._close()
 
+        deadlines = self._deadlines = Deadlines(asyncio.get_running_loop())
         self._at_shutdown = guard()
         await anext(self._at_shutdown)
+        return deadlines
 
     async def _close(self) -> None:
         sessions = self._api, self._transfers
-        self._api = self._transfers = self._at_shutdown = None
-        self._deadlines.close()
+        if self._deadlines is not None:
+            self._deadlines.close()
+        self._api = self._transfers = self._at_shutdown = self._deadlines = None
         async with AsyncExitStack() as stack:  # the second is closed even if closing the first is cancelled
             for session in sessions:
                 if session is not None:

@@ -1,4 +1,4 @@
-"""The batch job that the tests kill: `python job.py URL JOURNAL COUNT OUTPUT`, prints nothing, appends what it is given."""
+"""The batch job that the tests kill: `job.py URL JOURNAL COUNT OUTPUT` appends what it is given."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ async def main(url: str, journal: str, count: int, output: str) -> None:
     fast = RateLimit(1000, per=1.0)
     wan = WanClient("k", base_url=url, limit=fast, query_limit=fast, polling=Polling(first=0.1, interval=0.05))
     inputs = ((f"key-{number}", Wan22TextToVideoTurbo(prompt=f"clip {number}")) for number in range(count))
-    with open(output, "ab", buffering=0) as lines:  # noqa: ASYNC230
+    with open(output, "ab", buffering=0) as lines:
         async with wan, wan.batch(inputs, journal=journal, max_in_flight=50) as results:
             async for outcome in results:
                 unknown = isinstance(outcome.error, SubmissionUnknownError)

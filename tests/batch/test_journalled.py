@@ -6,7 +6,7 @@ import asyncio
 import random
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +37,21 @@ def clip(prompt: object) -> WanInput:
     return Wan22TextToVideoTurbo(prompt=str(prompt), resolution="480p")
 
 
+def _quick_or_slow(model: str, fields: Mapping[str, Any]) -> float:
+    return 0.1 if fields["prompt"] == "quick" else 1.0
+
+
+def _one(model: str, fields: Mapping[str, Any]) -> float:
+    return 1.0
+
+
 class Site:
     """A provider that lives through several runs on one journal."""
 
     def __init__(self, path: Path, **options: Any) -> None:
         self.path = path / "run.db"
-        self.provider = Emulator(**{"limit": None, "query_limit": None, "seconds": 0.2, **options})
+        everything: dict[str, Any] = {"limit": None, "query_limit": None, "seconds": 0.2, **options}
+        self.provider = Emulator(**everything)
         self.transport = self.provider.transport(latency=0.002)
 
     def client(self) -> WanClient:
@@ -129,7 +138,7 @@ async def test_keys_are_content_and_occurrence_so_order_does_not_matter(tmp_path
 
 
 async def test_running_tasks_are_collected_without_their_input_being_given_again(tmp_path: Path) -> None:
-    site = Site(tmp_path, seconds=lambda model, fields: 0.1 if fields["prompt"] == "quick" else 1.0)
+    site = Site(tmp_path, seconds=_quick_or_slow)
     assert len(await site.run([clip("quick"), *(clip(n) for n in range(30))], stop_after=1)) == 1
     assert site.rows("select count(*) from item where state = 'running'") == [(30,)]
     outcomes = await site.run([])
@@ -140,7 +149,7 @@ async def test_running_tasks_are_collected_without_their_input_being_given_again
 
 
 async def test_more_running_tasks_than_slots_are_collected_all(tmp_path: Path) -> None:
-    site = Site(tmp_path, seconds=lambda model, fields: 0.1 if fields["prompt"] == "quick" else 1.0)
+    site = Site(tmp_path, seconds=_quick_or_slow)
     await site.run([clip("quick"), *(clip(n) for n in range(30))], stop_after=1)
     outcomes = await site.run([clip("new")], max_in_flight=3, replay=False)
     assert len(outcomes) == 31
@@ -240,7 +249,7 @@ async def test_the_budget_counts_earlier_runs(tmp_path: Path) -> None:
 async def test_two_batches_on_one_journal_at_once(tmp_path: Path) -> None:
     site = Site(tmp_path)
     async with site.client() as wan, wan.batch([clip("a")], journal=site.path):
-        with pytest.raises(JournalError, match="in use|held|holds"):
+        with pytest.raises(JournalError, match=r"in use|held|holds"):
             await site.run([clip("b")])
     assert len(await site.run([clip("a")])) == 1
 
@@ -248,6 +257,7 @@ async def test_two_batches_on_one_journal_at_once(tmp_path: Path) -> None:
 async def test_a_journal_that_vanishes_stops_before_the_next_post_and_collects_what_runs(tmp_path: Path) -> None:
     site = Site(tmp_path)
     outcomes: list[Outcome] = []
+    created = 0
     async with site.client() as wan, wan.batch((clip(n) for n in range(10_000)), journal=site.path) as results:
         with pytest.raises(JournalError):
             async for outcome in results:
@@ -262,7 +272,7 @@ async def test_a_journal_that_vanishes_stops_before_the_next_post_and_collects_w
 
 
 async def test_custom_and_extended_inputs_come_back_as_they_were(tmp_path: Path) -> None:
-    site = Site(tmp_path, models={"wan/new": {"type": "object"}}, price=lambda model, fields: 1.0)
+    site = Site(tmp_path, models={"wan/new": {"type": "object"}}, price=_one)
     inputs = [CustomInput("wan/new", {"b": 1, "a": [1, {"x": None}]}), clip("é \U0001f98a")]
     first = {outcome.key: outcome.input for outcome in await site.run(inputs)}
     again = {outcome.key: outcome.input for outcome in await site.run(inputs)}

@@ -249,6 +249,8 @@ async def test_a_publisher_that_is_cancelled_keeps_what_it_was_to_send(server: R
         await asyncio.wait([sending])
         await bus.publish(WakeUp("b"))
         await until(lambda: len(ear.told) == 2)
+        begun = asyncio.get_running_loop().time()
+    assert asyncio.get_running_loop().time() - begun < 1, "a cancelled read was waited for"
 
 
 @pytest.mark.filterwarnings("error")

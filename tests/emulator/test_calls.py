@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -23,10 +24,19 @@ SAMPLES: dict[str, Any] = {
 pytestmark = pytest.mark.virtual_time
 
 
+def _by_length(model: str, fields: Mapping[str, Any]) -> float:
+    return float(len(fields["prompt"]))
+
+
 def like(given: Any, sample: Any) -> bool:
     """The same members with the same JSON types."""
     if isinstance(sample, dict):
-        return isinstance(given, dict) and set(given) == set(sample) and all(like(given[k], sample[k]) for k in sample)
+        members: dict[str, Any] = cast("dict[str, Any]", sample)
+        return (
+            isinstance(given, dict)
+            and set(cast("dict[str, Any]", given)) == set(members)
+            and all(like(given[name], members[name]) for name in members)
+        )
     if isinstance(sample, (int, float)) and not isinstance(sample, bool):
         return isinstance(given, (int, float)) and not isinstance(given, bool)
     return isinstance(given, type(sample))
@@ -187,7 +197,7 @@ async def test_null_and_stuck_tasks() -> None:
     assert record(provider, stuck)["data"]["state"] == "waiting"
 
 
-@pytest.mark.parametrize("seconds", [7.0, (60.0, 10.0), lambda model, fields: float(len(fields["prompt"]))])
+@pytest.mark.parametrize("seconds", [7.0, (60.0, 10.0), _by_length])
 async def test_tasks_take_the_time_they_are_given(seconds: Any) -> None:
     provider = Emulator(limit=None, seconds=seconds)
     ids = [create(provider)["data"]["taskId"] for _ in range(200)]
@@ -223,8 +233,11 @@ async def test_what_cannot_be_used_is_refused(make: Any) -> None:
         make()
 
 
-PATHS = ["/api/v1/jobs/createTask", "/api/v1/jobs/recordInfo", "/api/v1/common/download-url", "/results/x.mp4", "/x"]
-PATHS += ["/api/file-base64-upload", "/api/file-url-upload", "/api/v1/chat/credit"]
+PATHS = [
+    *("/api/v1/jobs/createTask", "/api/v1/jobs/recordInfo", "/api/v1/common/download-url", "/results/x.mp4", "/x"),
+    *("/api/file-base64-upload", "/api/file-url-upload", "/api/v1/chat/credit"),
+]
+MEMBERS = st.sampled_from(["model", "input", "callBackUrl", "url", "base64Data"])
 
 
 @given(
@@ -232,9 +245,9 @@ PATHS += ["/api/file-base64-upload", "/api/file-url-upload", "/api/v1/chat/credi
     st.sampled_from(PATHS) | st.text().map("/".__add__),
     st.binary(max_size=200)
     | st.sampled_from([b"[" * 100_000, b'{"model":' * 50_000, b'{"model":"' + MODEL.encode() + b'","input":null}'])
-    | st.dictionaries(st.sampled_from(["model", "input", "callBackUrl", "url", "base64Data"]), st.text() | st.none()).map(
-        msgspec.json.encode
-    ),
+    | st.dictionaries(
+        st.sampled_from(["model", "input", "callBackUrl", "url", "base64Data"]), st.text() | st.none()
+    ).map(msgspec.json.encode),
     st.dictionaries(st.sampled_from(["taskId"]), st.text()),
 )
 def test_any_call_gets_an_answer(method: str, path: str, body: bytes, query: dict[str, str]) -> None:

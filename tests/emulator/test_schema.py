@@ -17,9 +17,11 @@ from wan_async.emulator import Emulator
 from .support import create
 
 SCHEMA = msgspec.json.decode((Path(__file__).parents[1] / "data" / "create_task.schema.json").read_bytes())
-VALID = Draft202012Validator(SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER)
+VALID: Any = Draft202012Validator(SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER)
 MODELS: dict[str, Any] = {part["title"]: part["properties"]["input"] for part in SCHEMA["oneOf"]}
-URLS = st.sampled_from(["https://h/a.png", "http://h:80/x?y=1#z", "ftp://h/x", "data:image/png;base64,AA==", "mailto:a@b"])
+URLS = st.sampled_from(
+    ["https://h/a.png", "http://h:80/x?y=1#z", "ftp://h/x", "data:image/png;base64,AA==", "mailto:a@b"]
+)
 ODD: st.SearchStrategy[Any] = (
     st.none() | st.booleans() | st.integers(-2, 3_000_000_000) | st.floats(allow_nan=False) | st.text(max_size=5)
 ) | st.sampled_from(["", "x" * 5000, "x" * 5001, "480p", "1080p", "5", "7", "not a uri", "https://h/ü", "http://h/a b"])

@@ -96,7 +96,7 @@ def from_wire(data: dict[str, Any], task_id: str = "") -> TaskRecord:
         task_id=_text(data.get("taskId")) or _text(data.get("task_id")) or task_id,
         model=_text(data.get("model")) or "",
         state=_STATES.get(state, TaskState.UNKNOWN) if isinstance(state, str) else TaskState.UNKNOWN,
-        urls=tuple(link for link in links if isinstance(link, str) and link),
+        urls=tuple([link for link in links if isinstance(link, str) and link]),
         request=request_of(data.get("param")),
         fail_code=_text(data.get("failCode")),
         fail_message=_text(data.get("failMsg")),
@@ -138,14 +138,16 @@ def request_of(param: Any) -> dict[str, Any] | None:
 
 
 def _text(value: Any) -> str | None:
-    if value is None or value == "" or isinstance(value, (bool, dict, list)):
+    if type(value) is str:
+        return value or None
+    if value is None or isinstance(value, (bool, dict, list)):
         return None
     return str(value)
 
 
 def _number(value: Any) -> float | None:
     """A finite number ≥ 0: none of a record's numbers can be below."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+    if value is None or isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
         number = float(value)

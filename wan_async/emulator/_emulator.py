@@ -63,8 +63,8 @@ class Emulator:
         self,
         key: str | Sequence[str] = "k",
         *,
-        limit: RateLimit | None = RateLimit(20, per=10.0),
-        query_limit: RateLimit | None = RateLimit(10, per=1.0),
+        limit: RateLimit | None = RateLimit(20, per=10.0),  # noqa: B008
+        query_limit: RateLimit | None = RateLimit(10, per=1.0),  # noqa: B008
         seconds: Seconds = 5.0,
         webhook_key: str | None = None,
         credits: float = 1e9,  # noqa: A002
@@ -192,7 +192,7 @@ class Emulator:
         self._provider.jobs.settle(self._clock.now())
         return self._first.credits
 
-    @credits.setter
+    @credits.setter  # noqa: A003
     def credits(self, credits: float) -> None:  # noqa: A002
         self._first.credits = credits
 

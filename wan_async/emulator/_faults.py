@@ -68,7 +68,7 @@ class Fault(_Kind, frozen=True, kw_only=True):
     | kind | what happens | what the client sees |
     |---|---|---|
     | `drop_before` | nothing is done | the connection is closed without an answer; in process: it was never made |
-    | `drop_after` | the call is carried out (the task exists and is charged) | the connection is closed without an answer |
+    | `drop_after` | the call is carried out (the task is charged) | the connection is closed without an answer |
     | `half` | the call is carried out | `size` bytes of the answer (default: half of it), then a closed connection |
     | `slow` | the call is carried out at once | the answer comes `seconds` later |
     | `garbage` | the call is carried out | HTTP 200 and bytes that are no JSON |
@@ -78,12 +78,12 @@ class Fault(_Kind, frozen=True, kw_only=True):
     | `redirect` | nothing is done | HTTP 302 to `message`; for files |
     | `no_ranges` | the file is served | always the whole of it, without `Accept-Ranges` |
     | `null_record` | the task is created | for its first `seconds`, recordInfo says 422 "recordInfo is null" |
-    | `fail` | the task is created, and fails when it ends | a failed record with `fail_code` and `message`; credits are given back |
+    | `fail` | the task is created, and fails when it ends | a record with `fail_code`, `message`; credits come back |
     | `stuck` | the task is created, and never ends | a record that stays `waiting` |
     | `duplicate` | the callback is sent twice | two equal callbacks |
 
     `refuse` is the 429 storm (`code=429`), maintenance (455), an ended task on recordInfo (501, 408), 401, 402, 433,
-    505; `html` with `status=403, message="error code: 1010"` is the CDN's block. A `drop_before` of a callback loses it.
+    505; `html` with `status=403, message="error code: 1010"` is the CDN's block. A callback's `drop_before` loses it.
 
     Attributes:
         kind: what goes wrong.
@@ -118,9 +118,13 @@ class Fault(_Kind, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(FaultKind):
-            raise ConfigurationError(f"Fault.kind: {self.kind!r} is not allowed; allowed: {', '.join(get_args(FaultKind))}")
+            raise ConfigurationError(
+                f"Fault.kind: {self.kind!r} is not allowed; allowed: {', '.join(get_args(FaultKind))}"
+            )
         if self.call is not None and self.call not in get_args(CallName):
-            raise ConfigurationError(f"Fault.call: {self.call!r} is not allowed; allowed: {', '.join(get_args(CallName))}")
+            raise ConfigurationError(
+                f"Fault.call: {self.call!r} is not allowed; allowed: {', '.join(get_args(CallName))}"
+            )
 
     def is_for(self, call: CallName) -> bool:
         """True if it can befall `call`."""
@@ -161,7 +165,11 @@ class FaultPlan:
 
     def _striking(self, call: CallName, text: Callable[[], str], *, of_tasks: bool) -> Iterator[Fault]:
         for index, fault in enumerate(self.faults):
-            if (fault.kind in OF_TASKS) is of_tasks and fault.is_for(call) and (not fault.match or fault.match in text()):
+            if (
+                (fault.kind in OF_TASKS) is of_tasks
+                and fault.is_for(call)
+                and (not fault.match or fault.match in text())
+            ):
                 self._met[index] += 1
                 if self._hits(fault, self._met[index]):
                     yield fault

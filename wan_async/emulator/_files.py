@@ -11,6 +11,7 @@ import tempfile
 import weakref
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
+from typing import cast
 from urllib.parse import quote
 
 import msgspec
@@ -148,7 +149,7 @@ def _file_name(upload: Upload, now: float) -> str:
 
 
 def _text(form: object, name: str) -> str | None:
-    value = form.get(name) if isinstance(form, dict) else None
+    value = cast("dict[str, object]", form).get(name) if isinstance(form, dict) else None
     return value if isinstance(value, str) and value else None
 
 

@@ -93,9 +93,7 @@ class Jobs:
         """When `settle` has something to do next; infinite if nothing is to come."""
         return self._endings[0][0] if self._endings else math.inf
 
-    def _new(
-        self, submission: Submission, account: Account, failure: Failure | None, price: float, now: float
-    ) -> Task:
+    def _new(self, submission: Submission, account: Account, failure: Failure | None, price: float, now: float) -> Task:
         model, fields = submission.model, submission.fields
         return Task(
             id=f"{self._ids.getrandbits(128):032x}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -140,7 +140,12 @@ def _fonts(size: int) -> tuple[Font, ...]:
     return (*found, ImageFont.load_default(size))
 
 
+def _drawn(font: Font, text: str) -> bytes:
+    mask: Any = font.getmask(text)  # iterable, which Pillow's types do not say
+    return bytes(mask)
+
+
 def _has(font: Font, text: str) -> bool:
     """True if no letter of `text` is drawn as the box that stands for missing ones."""
-    missing = bytes(font.getmask("\uffff"))
-    return all(bytes(font.getmask(letter)) != missing for letter in set(text[:200]) if letter.isalpha())
+    missing = _drawn(font, "\uffff")
+    return all(_drawn(font, letter) != missing for letter in set(text[:200]) if letter.isalpha())

@@ -12,7 +12,7 @@ import math
 import random
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import av
 from av.video.stream import VideoStream
@@ -42,10 +42,11 @@ def render(spec: ClipSpec) -> bytes:
     file = io.BytesIO()
     room = str(_INDEX + _INDEX_A_FRAME * round(spec.seconds * FPS))
     with av.open(file, "w", format="mp4", options={"moov_size": room}) as container:
-        stream = _stream(container.add_stream("libx264", rate=FPS), spec)
+        muxer: Any = container  # PyAV's types leave its packets open
+        stream = _stream(muxer.add_stream("libx264", rate=FPS), spec)
         for number, planes in enumerate(frames(spec)):
-            container.mux(stream.encode(_frame(planes, spec, number)))
-        container.mux(stream.encode(None))
+            muxer.mux(stream.encode(_frame(planes, spec, number)))
+        muxer.mux(stream.encode(None))
     return file.getvalue()
 
 
@@ -63,7 +64,7 @@ def frames(spec: ClipSpec) -> Iterator[Planes]:
         yield picture
 
 
-def _stream(stream: VideoStream, spec: ClipSpec) -> VideoStream:
+def _stream(stream: VideoStream, spec: ClipSpec) -> Any:
     stream.width, stream.height, stream.pix_fmt = spec.width, spec.height, "yuv420p"
     stream.options = {"preset": "ultrafast", "crf": "26"}
     stream.time_base = Fraction(1, FPS)

@@ -57,7 +57,9 @@ class Schemas:
     """
 
     def __init__(self, more: Mapping[str, Schema]) -> None:
-        published = json.loads(resources.files(__package__).joinpath("create_task.schema.json").read_text("utf-8"))
+        published = json.loads(
+            resources.files("wan_async.emulator").joinpath("create_task.schema.json").read_text("utf-8")
+        )
         self._bodies: dict[str, Schema] = {body["title"]: body for body in published["oneOf"]}
         callback: Schema = self._bodies["wan/2-6-image-to-video"]["properties"]["callBackUrl"]
         for model, fields in more.items():
@@ -120,7 +122,9 @@ def _check_keywords(schema: Schema, where: str) -> None:
     for keyword in schema:
         if keyword not in _RULES and keyword not in _ANNOTATIONS:
             supported = ", ".join(_RULES)
-            raise ConfigurationError(f"{where}: the schema keyword {keyword!r} is not supported; supported: {supported}")
+            raise ConfigurationError(
+                f"{where}: the schema keyword {keyword!r} is not supported; supported: {supported}"
+            )
     if schema.get("additionalProperties") not in (None, True, False) or schema.get("format") not in (None, "uri"):
         raise ConfigurationError(f"{where}: only additionalProperties true or false, and format uri, are supported")
     for name, inner in schema.get("properties", {}).items():
@@ -179,7 +183,7 @@ def _properties(schema: Schema, value: Any, field: str) -> None:
     if isinstance(value, dict):
         for name, inner in schema["properties"].items():
             if name in value:
-                validate(inner, value[name], _path(field, name))
+                validate(inner, cast("dict[str, Any]", value)[name], _path(field, name))
 
 
 def _additional(schema: Schema, value: Any, field: str) -> None:

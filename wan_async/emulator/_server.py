@@ -108,19 +108,17 @@ class _Face:
             url = read_object(call.body).get("fileUrl")
         except Refusal:
             return None
-        return await self._outgoing.fetch(url, self._files.folder, self._files.largest) if isinstance(url, str) else None
+        return (
+            await self._outgoing.fetch(url, self._files.folder, self._files.largest) if isinstance(url, str) else None
+        )
 
-    async def _send_media(
-        self, request: web.BaseRequest, call: Call, reply: Reply, media: Media
-    ) -> web.StreamResponse:
+    async def _send_media(self, request: web.BaseRequest, call: Call, reply: Reply, media: Media) -> web.StreamResponse:
         source = await self._studio.clip(media.source) if isinstance(media.source, ClipSpec) else media.source
         size = len(source) if isinstance(source, bytes) else await asyncio.to_thread(lambda: source.stat().st_size)
         return await _send(request, reply, select(call.headers, media, size), source)
 
 
-async def _send(
-    request: web.BaseRequest, reply: Reply, part: Part, source: bytes | Path
-) -> web.StreamResponse:
+async def _send(request: web.BaseRequest, reply: Reply, part: Part, source: bytes | Path) -> web.StreamResponse:
     """Send a part of `source`, and hang up in the middle where the reply says so."""
     response = web.StreamResponse(status=part.status, headers={**reply.headers, **part.headers})
     length = part.stop - part.start
@@ -147,7 +145,7 @@ async def _chunks(source: bytes | Path, start: int, stop: int) -> AsyncIterator[
     with file:
         file.seek(start)
         for at in range(start, stop, _CHUNK):
-            yield await asyncio.to_thread(file.read, min(stop - at, _CHUNK))
+            yield await asyncio.to_thread(file.read, min(stop - at, _CHUNK))  # noqa: ASYNC119 - a file, closed with it
 
 
 def _hang_up(request: web.BaseRequest, response: web.StreamResponse | None = None) -> web.StreamResponse:

@@ -49,7 +49,7 @@ class Studio:
 @cache
 def small_clip() -> bytes:
     """The clip that ships with the package: 2 s, for all."""
-    return resources.files(__package__).joinpath("clip.mp4").read_bytes()
+    return resources.files("wan_async.emulator").joinpath("clip.mp4").read_bytes()
 
 
 def renderer() -> Callable[[ClipSpec], bytes] | None:

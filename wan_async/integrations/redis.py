@@ -225,9 +225,9 @@ class RedisBus:
         """Close what is open in the running event loop; the bus can be used again afterwards."""
         loop = asyncio.get_running_loop()
         ear, client = self._ears.pop(loop, None), self._clients.pop(loop, None)
-        if ear is not None:
-            ear.task.cancel()
-            await asyncio.wait([ear.task])
+        while ear is not None and not ear.task.done():
+            ear.task.cancel()  # until it is heard: before Python 3.12 `asyncio.wait_for` can swallow it
+            await asyncio.wait([ear.task], timeout=0.1)
         if client is not None:
             await client.aclose()
 
