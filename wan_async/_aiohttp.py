@@ -187,18 +187,9 @@ def _headers(key: str) -> CIMultiDictProxy[str]:
     return CIMultiDictProxy(CIMultiDict({**_authorization(key), **_OF_ALL}))
 
 
+@lru_cache(maxsize=1024)
 def _url(base_url: str, path: str) -> URL:
-    """The encoded path's URL; put together, one with a query costs 1.8 µs less than parsed."""
-    path, _, query = path.partition("?")
-    endpoint = _endpoint(base_url, path)
-    if not query:
-        return endpoint
-    scheme, authority, path = endpoint.scheme, endpoint.raw_authority, endpoint.raw_path
-    return URL.build(scheme=scheme, authority=authority, path=path, query_string=query, encoded=True)
-
-
-@lru_cache(maxsize=256)
-def _endpoint(base_url: str, path: str) -> URL:
+    """The URL of an encoded path: making and taking apart one that is not kept costs 4.4 µs."""
     return URL(base_url + path, encoded=True)
 
 

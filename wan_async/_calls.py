@@ -96,7 +96,8 @@ class Calls:
         """
         request = requests.create_task(task_input, callback_url)
         task_id = await self._submit(request, intent)
-        self._tell(Submitted(task_id, task_input.model))
+        if self._notify is not None:
+            self._notify(Submitted(task_id, task_input.model))
         return task_id
 
     async def _submit(self, request: Request, intent: Intent | None) -> str:

@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Hashable
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from ._protocol import TaskRecord, TaskState
 from .errors import TaskFailedError
 from .models import CustomInput, WanInput
@@ -66,5 +64,7 @@ class WanTask:
 
 def kind_of(task_input: WanInput) -> Hashable:
     """What drives how long a task takes: the model, the resolution and the clip's duration."""
-    fields = task_input.input if isinstance(task_input, CustomInput) else msgspec.structs.asdict(task_input)
-    return (task_input.model, str(fields.get("resolution", "")), str(fields.get("duration", "")))
+    if isinstance(task_input, CustomInput):
+        fields = task_input.input
+        return (task_input.model, str(fields.get("resolution", "")), str(fields.get("duration", "")))
+    return (task_input.model, str(getattr(task_input, "resolution", "")), str(getattr(task_input, "duration", "")))

@@ -147,7 +147,7 @@ async def test_the_client_lives_as_long_as_the_application() -> None:
 
 async def test_an_application_without_a_key_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("APIKLEY_API_KEY", raising=False)
-    wan = WanClientDependency(lambda: WanClient())
+    wan = WanClientDependency(WanClient)
     with pytest.raises(ConfigurationError, match="api_key"):
         async with wan.lifespan():
             pass

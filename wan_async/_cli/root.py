@@ -15,7 +15,7 @@ from ..errors import WanError
 from .account import account_options
 from .exits import Exit, exit_of
 
-_COMMANDS = ("demo", "emulator", "run", "batch", "status", "credits", "journal", "listen")
+_COMMANDS = ("demo", "emulator", "run", "batch", "status", "credits", "journal", "gallery", "listen")
 """Each is `command` in the module of its name."""
 
 _EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code.value:<4} {code.meaning}" for code in Exit)

@@ -1,0 +1,70 @@
+"""`wan-async listen` in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+from wan_async._protocol.callbacks import WakeUp
+from wan_async.integrations.redis import RedisBus
+
+from .support import body, callbacks_at, client, clip, free_port, post, provider, redis_server, running, signed, until
+from .test_redis import listening_to
+
+LISTEN = ["-m", "wan_async", "listen", "--port", "0", "--path", "/wan"]
+
+
+async def line_of(process: asyncio.subprocess.Process) -> str:
+    assert process.stdout is not None
+    return (await asyncio.wait_for(process.stdout.readline(), 10)).decode().strip()
+
+
+async def test_its_first_line_is_its_url_and_then_it_tells_what_is_genuine() -> None:
+    async with running(LISTEN, APIKLEY_WEBHOOK_KEY="old hook-key") as process:
+        url = await line_of(process)
+        assert url.endswith("/wan")
+        assert (await post(url, body("a"), signed("a", "forged")))[0] == 401
+        assert (await post(url, body("b"), signed("b")))[0] == 200
+        assert (await post(url, body("c"), signed("c", "old")))[0] == 200
+        assert [await line_of(process), await line_of(process)] == ["b", "c"]
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(process.wait(), 5) == 0
+
+
+async def test_it_tells_the_workers_over_redis_and_outlives_its_restart() -> None:
+    async with redis_server() as redis, running([*LISTEN, "--key", "hook-key", "--redis", redis.url]) as process:
+        url = await line_of(process)
+        async with listening_to(RedisBus(redis.url)) as ear:
+            await post(url, body("a"), signed("a"))
+            await until(lambda: WakeUp("a") in ear.told)
+            await redis.kill()
+            assert (await post(url, body("b"), signed("b")))[0] == 200
+            await redis.start()
+            await until(lambda: WakeUp("b") in ear.told)
+
+
+async def test_a_batch_job_is_told_by_it() -> None:
+    emulator, port = provider(), free_port()
+    options = ["--port", str(port), "--key", "hook-key", "--channel", "c"]
+    async with redis_server() as redis, running([*LISTEN, *options, "--redis", redis.url]) as process:
+        await line_of(process)
+        callbacks = callbacks_at(port, bus=RedisBus(redis.url, channel="c"))
+        async with emulator.serve() as url, client(url, callbacks) as wan, asyncio.timeout(10):
+            async with wan.batch(clip(number) for number in range(20)) as results:
+                assert [outcome.ok async for outcome in results] == [True] * 20
+    assert emulator.stats.polls == 20
+
+
+async def ended(*options: str) -> tuple[int | None, str]:
+    process = await asyncio.create_subprocess_exec(
+        __import__("sys").executable, "-m", "wan_async", "listen", *options, stderr=asyncio.subprocess.PIPE
+    )
+    _, told = await asyncio.wait_for(process.communicate(), 10)
+    return process.returncode, told.decode()
+
+
+async def test_what_cannot_be_used_is_one_line() -> None:
+    for options, words in ((["--path", "wan"], "--path"), (["--redis", "nowhere"], "RedisBus.url")):
+        code, told = await ended(*options)
+        assert (code, told.count("\n")) == (2, 1)
+        assert words in told
