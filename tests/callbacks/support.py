@@ -11,6 +11,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import socket
 import sys
 import time
@@ -109,7 +110,11 @@ async def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
 async def running(arguments: Sequence[str], **environment: str) -> AsyncGenerator[asyncio.subprocess.Process]:
     """A process of this Python that is ended at the end; its output can be read."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, *arguments, stdout=asyncio.subprocess.PIPE, env={**os.environ, **environment}
+        sys.executable,
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, **environment},
+        start_new_session=True,
     )
     try:
         yield process
@@ -120,8 +125,9 @@ async def running(arguments: Sequence[str], **environment: str) -> AsyncGenerato
             async with asyncio.timeout(5):
                 await process.communicate()
         except TimeoutError:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)  # its workers too
             await process.communicate()
+            raise
 
 
 def redis_binary() -> str:

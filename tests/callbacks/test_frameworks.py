@@ -43,7 +43,7 @@ def fastapi(callbacks: Callbacks) -> Any:
 
 
 def litestar(callbacks: Callbacks) -> Any:
-    return Litestar([asgi("/wan", is_mount=True)(callbacks.asgi_app())])  # pyright: ignore[reportArgumentType]
+    return Litestar([asgi("/wan", is_mount=True, copy_scope=True)(callbacks.asgi_app())])  # pyright: ignore[reportArgumentType]
 
 
 def quart(callbacks: Callbacks) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 
 from wan_async._protocol.callbacks import WakeUp
 from wan_async.integrations.redis import RedisBus
@@ -49,16 +50,14 @@ async def test_a_batch_job_is_told_by_it() -> None:
     async with redis_server() as redis, running([*LISTEN, *options, "--redis", redis.url]) as process:
         await line_of(process)
         callbacks = callbacks_at(port, bus=RedisBus(redis.url, channel="c"))
-        async with emulator.serve() as url, client(url, callbacks) as wan, asyncio.timeout(10):
-            async with wan.batch(clip(number) for number in range(20)) as results:
-                assert [outcome.ok async for outcome in results] == [True] * 20
+        inputs = (clip(number) for number in range(20))
+        async with emulator.serve() as url, client(url, callbacks) as wan, wan.batch(inputs) as results:
+            assert [outcome.ok async for outcome in results] == [True] * 20
     assert emulator.stats.polls == 20
 
 
 async def ended(*options: str) -> tuple[int | None, str]:
-    process = await asyncio.create_subprocess_exec(
-        __import__("sys").executable, "-m", "wan_async", "listen", *options, stderr=asyncio.subprocess.PIPE
-    )
+    process = await asyncio.create_subprocess_exec(sys.executable, *LISTEN, *options, stderr=asyncio.subprocess.PIPE)
     _, told = await asyncio.wait_for(process.communicate(), 10)
     return process.returncode, told.decode()
 

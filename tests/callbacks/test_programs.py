@@ -14,7 +14,7 @@ from wan_async.emulator import Emulator
 
 from .support import KEY, PROGRAMS, free_port, listening, provider, redis_server, running
 
-CLIPS = 30
+CLIPS = 18
 
 
 @asynccontextmanager
@@ -38,7 +38,20 @@ async def made(url: str, **fields: Any) -> tuple[int, Any, str]:
 
 async def all_made(url: str, **fields: Any) -> list[tuple[int, Any, str]]:
     async with asyncio.timeout(15):  # the safety net would take 120
-        return await asyncio.gather(*(made(url, prompt=f"clip {number}", **fields) for number in range(CLIPS)))
+        clips: list[asyncio.Task[tuple[int, Any, str]]] = []
+        for number in range(CLIPS):
+            clips.append(asyncio.create_task(made(url, prompt=f"clip {number}", **fields)))
+            await asyncio.sleep(0.02)  # else one worker takes all connections at once
+        return await asyncio.gather(*clips)
+
+
+async def both_workers(url: str) -> None:
+    """Until two processes have answered."""
+    seen: set[int] = set()
+    async with asyncio.timeout(20):
+        while len(seen) < 2:
+            async with aiohttp.ClientSession() as session, session.get(f"{url}/worker") as reply:
+                seen.add(await reply.json())
 
 
 def check(emulator: Emulator, answers: list[tuple[int, Any, str]]) -> None:
@@ -53,6 +66,7 @@ async def test_fastapi_with_two_workers_and_redis() -> None:
     async with redis_server() as redis:
         program = uvicorn("fastapi_app:app", port, "--workers", "2")
         async with backend(emulator, port, program, REDIS_URL=redis.url) as url:
+            await both_workers(url)
             model = Wan22TextToVideoTurbo.model
             answers = await all_made(url, model=model)
             status, bad, _ = await made(url, model=model, prompt="x", resolution="4k")

@@ -121,4 +121,4 @@ class _BadLines:
 
 def _told(found: Sum) -> str:
     unpriced = f", and {found.unpriced} without a list price" if found.unpriced else ""
-    return f"{found.good} lines are good: {found.credits:g} credits by the price list{unpriced}"
+    return f"{found.good} lines are good: {found.credits:.10g} credits by the price list{unpriced}"

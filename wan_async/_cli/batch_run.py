@@ -76,7 +76,7 @@ async def _make(run: Run, wan: WanClient) -> Exit:
     ):
         async with wan, batch:
             error = await _collect(run, batch, tally, display)
-    click.echo(f"{tally}, {batch.stats.credits:g} of them in this run; see {run.files.output}")
+    click.echo(f"{tally}, {batch.stats.credits:.10g} of them in this run; see {run.files.output}")
     if error is not None:
         raise error
     if interrupts.count and tally.left:

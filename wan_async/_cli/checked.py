@@ -58,7 +58,7 @@ class Checked:
     def add(self, number: int, line: Line) -> None:
         """Keep a line; InvalidInputError if an earlier one has its key."""
         task_input = line.input
-        key = known(self._database, [(line.key, task_input.model, task_input.content())])[0].key
+        key = line.key or known(self._database, [(None, task_input.model, task_input.content())])[0].key
         if self._database.execute(_ADD, (number, key, task_input.model, _digest(task_input))).rowcount:
             return
         (first,) = self._database.execute("SELECT line FROM item WHERE key = ?", (key,)).fetchone()

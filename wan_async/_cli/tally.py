@@ -42,7 +42,7 @@ class Tally:
         parts = [f"{self.made} made", f"{self.failed} failed", f"{self.unknown} unknown"]
         parts += [f"{self.unfetched} not downloaded"] if self.unfetched else []
         parts += [f"{self.left} not done yet"] if self.left else []
-        return f"{', '.join(parts)}; {self.credits:g} credits"
+        return f"{', '.join(parts)}; {self.credits:.10g} credits"
 
     def exit(self) -> Exit:
         """How a run ends that was not interrupted."""

@@ -9,12 +9,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 
+from .._client import WanClient  # not for type checkers only: frameworks read the annotations
 from ..errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from .._client import WanClient
 
 __all__ = ["WanClientDependency"]
 

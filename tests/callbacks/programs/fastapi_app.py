@@ -22,3 +22,8 @@ Client = Annotated[WanClient, Depends(wan)]
 async def make(body: Annotated[WanInput, Body()], client: Client, response: Response) -> TaskRecord:
     response.headers["X-Worker"] = str(os.getpid())
     return await client.run(body)
+
+
+@app.get("/worker")
+async def worker() -> int:
+    return os.getpid()

@@ -18,5 +18,5 @@ async def make(data: Wan22TextToVideoTurbo, client: WanClient) -> TaskRecord:
     return await client.run(data)
 
 
-receiver = asgi("/wan", is_mount=True)(callbacks.asgi_app())  # pyright: ignore[reportArgumentType] - its own type
+receiver = asgi("/wan", is_mount=True, copy_scope=True)(callbacks.asgi_app())  # pyright: ignore[reportArgumentType] - its own type
 app = Litestar([make, receiver], lifespan=[wan.lifespan], dependencies={"client": Provide(wan)})
