@@ -20,7 +20,13 @@ BLOCKS = re.findall(r"^```python\n(.*?)^```", README.read_text(encoding="utf-8")
 async def test_the_code_runs(number: int, tmp_path: Path) -> None:
     provider = Emulator(key=["k", "k2"], seconds=0.3, render=False)
     async with provider.serve() as url:
-        environment = {**os.environ, "APIKLEY_API_KEY": "k", "APIKLEY_BASE_URL": url, "PYTHONPATH": str(README.parent)}
+        environment = {
+            **os.environ,
+            "APIKLEY_API_KEY": "k",
+            "APIKLEY_BASE_URL": url,
+            "APIKLEY_UPLOAD_URL": url,
+            "PYTHONPATH": str(README.parent),
+        }
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-W", "error", "-c", BLOCKS[number]),
             cwd=tmp_path,
