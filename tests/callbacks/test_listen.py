@@ -5,11 +5,26 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from pathlib import Path
 
 from wan_async._protocol.callbacks import WakeUp
+from wan_async.emulator import Fault
 from wan_async.integrations.redis import RedisBus
 
-from .support import body, callbacks_at, client, clip, free_port, post, provider, redis_server, running, signed, until
+from .support import (
+    KEY,
+    body,
+    callbacks_at,
+    client,
+    clip,
+    free_port,
+    post,
+    provider,
+    redis_server,
+    running,
+    signed,
+    until,
+)
 from .test_redis import listening_to
 
 LISTEN = ["-m", "wan_async", "listen", "--port", "0", "--path", "/wan"]
@@ -67,3 +82,33 @@ async def test_what_cannot_be_used_is_one_line() -> None:
         code, told = await ended(*options)
         assert (code, told.count("\n")) == (2, 1)
         assert words in told
+
+
+async def batch(folder: Path, url: str, *options: str) -> tuple[int | None, str]:
+    """`wan-async batch` of three lines; its exit code and what it said."""
+    inputs = folder / "in.jsonl"
+    inputs.write_text("".join(f'{{"model": "{clip().model}", "input": {{"prompt": "clip {n}"}}}}\n' for n in range(3)))
+    command = ["-m", "wan_async", "--api-key", "k", "--base-url", url, "batch", str(inputs), *options]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    output, _ = await asyncio.wait_for(process.communicate(), 20)
+    return process.returncode, output.decode()
+
+
+async def test_a_batch_receives_in_its_own_process(tmp_path: Path) -> None:
+    emulator, port = provider(Fault("drop_after", call="createTask", times=1)), free_port()
+    options = ["--callback-url", f"http://127.0.0.1:{port}/deep/wan?x=1", "--listen", str(port), "--webhook-key", KEY]
+    async with emulator.serve() as url:
+        code, told = await batch(tmp_path, url, *options)
+    assert code == 0, told
+    assert emulator.stats.created == 3
+    assert 3 <= emulator.stats.polls <= 4  # what was adopted is read when it is found, and when it is waited for
+    assert emulator.stats.callbacks == 3
+
+
+async def test_half_of_what_callbacks_need_is_refused(tmp_path: Path) -> None:
+    for options in (["--listen", "8300"], ["--callback-url", "https://example.com/"]):
+        code, told = await batch(tmp_path, "http://127.0.0.1:9", *options)
+        assert code == 2
+        assert "go together" in told

@@ -16,6 +16,7 @@ from .checked import Checked, Sum, check, keeping
 from .exits import Exit
 from .parameters import rate_limit
 from .places import STDIN, opened, places
+from .reception import callback_options, reception
 
 _SHOWN = 100
 """Bad lines that are printed."""
@@ -54,6 +55,7 @@ does not have any more.
 @click.option("--check", "only_check", is_flag=True, help="Check every line, and do nothing else.")
 @click.option("--custom", is_flag=True, help="Let models and fields pass that this version does not know.")
 @account_options
+@callback_options
 def command(
     *,
     source: str,
@@ -74,10 +76,11 @@ def command(
         if only_check:
             click.echo(_told(_checked(source, file, checked, custom=custom, priced=priced)))
             return Exit.OK
-        wan = client(**_limits(limit, query_limit))
+        callbacks = reception()
+        wan = client(**(_limits(limit, query_limit) | callbacks.options()))
         files = places(source, output, journal, journalled=not no_journal)
         found = _checked(source, file, checked, custom=custom, priced=priced)
-        return made(Run(file, checked, found.good, custom, files, options), wan)
+        return made(Run(file, checked, found.good, custom, files, options, callbacks), wan)
 
 
 def _limits(limit: RateLimit | None, query_limit: RateLimit | None) -> ClientOptions:

@@ -20,6 +20,7 @@ from .interrupts import interruptible
 from .pace import ended_in
 from .places import Places
 from .progress import Progress
+from .reception import Reception
 from .tally import Tally
 from .written import Written, row
 
@@ -37,7 +38,7 @@ class Options(TypedDict):
 
 
 class Run(msgspec.Struct, frozen=True):
-    """A batch: its lines, how many they are, and whether they may ask for what is not known; its files and options."""
+    """A batch: its lines, their number, whether they may ask for what is not known; its files, options and callbacks."""
 
     file: BinaryIO
     checked: Checked
@@ -45,6 +46,7 @@ class Run(msgspec.Struct, frozen=True):
     custom: bool
     files: Places
     options: Options
+    callbacks: Reception = Reception()
 
     def batch(self, wan: WanClient) -> Batch:
         """The batch itself, not yet entered."""
@@ -74,7 +76,7 @@ async def _make(run: Run, wan: WanClient) -> Exit:
         display_on(sys.stderr, every=_EVERY) as display,
         interruptible(partial(_stop, run, batch, display)) as interrupts,
     ):
-        async with wan, batch:
+        async with run.callbacks.receiving(), wan, batch:
             error = await _collect(run, batch, tally, display)
     click.echo(f"{tally}, {batch.stats.credits:.10g} of them in this run; see {run.files.output}")
     if error is not None:

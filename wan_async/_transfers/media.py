@@ -15,6 +15,9 @@ HEAD = 8192
 
 UNKNOWN = "application/octet-stream"
 
+_UNKNOWN_BRANDS = (b"iso5", b"iso6", b"dash")
+"""Brands of ISO 14496-12 files that puremagic 1.30 does not know, and 2.2 takes for something else."""
+
 _SUFFIXES = {
     "image/jpeg": ".jpg",
     "image/png": ".png",
@@ -32,11 +35,12 @@ def media_type(head: bytes) -> str:
         ConfigurationError: the extra `files` is not installed.
     """
     identify, unidentified = _puremagic()
+    if head[4:8] == b"ftyp" and head[8:12] in _UNKNOWN_BRANDS:
+        return "video/mp4"
     try:
         return identify(head[:HEAD], mime=True) or UNKNOWN
     except (unidentified, ValueError):
-        # puremagic 1.30 knows the usual brands of ISO 14496-12 files, but not iso5, iso6 and dash
-        return "video/mp4" if head[4:8] == b"ftyp" else UNKNOWN
+        return UNKNOWN
 
 
 def told_type(head: bytes, name: str) -> str:
