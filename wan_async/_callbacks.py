@@ -34,7 +34,7 @@ from .errors import CallbackError, ConfigurationError
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from .integrations.asgi import ASGIApp
+    from ._asgi import ASGIApp
 
 _log = logging.getLogger("wan_async.callbacks")
 
@@ -144,7 +144,7 @@ class Callbacks:
 
     def asgi_app(self) -> ASGIApp:
         """An ASGI application to mount in Starlette, FastAPI, Litestar, Quart or to serve by itself."""
-        from .integrations.asgi import receiver
+        from ._asgi import receiver
 
         return receiver(self.receive, MAX_BODY)
 

@@ -28,7 +28,7 @@ class WanTask:
         self._calls = calls
         self._poller = poller
         self._kind = kind
-        self.id = task_id
+        self.id: str = task_id
 
     def __repr__(self) -> str:
         return f"WanTask({self.id!r})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import msgspec
@@ -12,12 +13,13 @@ class WebModel(msgspec.Struct, frozen=True):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
-        from .integrations import pydantic
-
-        return pydantic.core_schema_of(cls, handler)
+        return _integration().core_schema_of(cls, handler)
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> Any:
-        from .integrations import pydantic
+        return _integration().json_schema_of(cls, schema, handler)
 
-        return pydantic.json_schema_of(cls, schema, handler)
+
+def _integration() -> Any:
+    """By its name, because it lies above: the question comes from pydantic, not from here."""
+    return import_module("wan_async.integrations.pydantic")

@@ -128,7 +128,7 @@ class SubmissionUnknownError(TransportError):
 
     def __init__(self, message: str, sent_at: datetime | None = None) -> None:
         super().__init__(message, True)
-        self.args = (message, sent_at)
+        self.args: tuple[Any, ...] = (message, sent_at)
         self.sent_at = sent_at
 
     def __str__(self) -> str:
@@ -150,7 +150,7 @@ class ResponseError(WanError):
         super().__init__(message, status, body[:200])
         self.message = message
         self.status = status
-        self.body = body[:200]
+        self.body: bytes = body[:200]
 
     def __str__(self) -> str:
         return f"{self.message} (HTTP {self.status}, body {self.body!r})"
@@ -200,7 +200,7 @@ class RateLimitError(ApiError):
 
     def __init__(self, code: int, message: str = "", status: int = 429, retry_after: float | None = None) -> None:
         super().__init__(code, message, status)
-        self.args = (code, message, status, retry_after)
+        self.args: tuple[Any, ...] = (code, message, status, retry_after)
         self.retry_after = retry_after
 
 

@@ -75,14 +75,15 @@ async def test_without_a_callback_in_time_its_fate_is_unknown() -> None:
     assert emulator.stats.polls == 0
 
 
-async def test_a_task_of_another_url_is_not_adopted() -> None:
-    """Somebody who knows the token names a task of ours: its record tells that it is another's."""
-    emulator = provider(lost(1), Fault("drop_before", call="callback"), seconds=0.05)
+@pytest.mark.parametrize("url", ["{receiver}?wan_token=another", "http://127.0.0.1:9/elsewhere?wan_token={token}"])
+async def test_a_task_of_another_url_is_not_adopted(url: str) -> None:
+    """Somebody who knows the token names another task: its record tells that it is not the sought one."""
+    emulator = provider(lost(), Fault("drop_before", call="callback"), seconds=0.05)
     async with called_back(emulator, adopt_within=1.0) as (wan, callbacks), asyncio.timeout(5):
-        other = await wan.submit(clip(0), callback_url=callbacks.url + "?wan_token=another")
-        seeking = asyncio.create_task(wan.submit(clip(1)))
-        await until(lambda: emulator.stats.created == 2)
-        token = token_in(emulator, list(emulator.tasks)[1])
+        seeking = asyncio.create_task(wan.submit(clip()))
+        await until(lambda: emulator.stats.created)
+        token = token_in(emulator, the_task(emulator))
+        other = await wan.submit(clip(1), callback_url=url.format(receiver=callbacks.url, token=token))
         await asyncio.sleep(0.1)
         assert (await post(f"{callbacks.url}?wan_token={token}", body(other.id), signed(other.id)))[0] == 200
         await until(lambda: emulator.stats.polls)

@@ -18,8 +18,8 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from wan_async import CallbackReply, Callbacks
+from wan_async._asgi import ASGIApp, Message, receiver
 from wan_async._protocol.callbacks import MAX_BODY, WakeUp
-from wan_async.integrations.asgi import ASGIApp, Message, receiver
 from wan_async.integrations.receiver import receiving
 
 from .support import KEY, body, free_port, listening, post, signed

@@ -66,7 +66,7 @@ def test_what_is_no_object_is_told() -> None:
 
 
 def test_any_model_is_told_apart_by_its_name() -> None:
-    links = {"video_url": IMAGE, "image_url": IMAGE}
+    links: dict[str, Any] = {"video_url": IMAGE, "image_url": IMAGE}
     for cls in (Wan22AnimateMove, Wan22AnimateReplace):
         made = TypeAdapter(WanInput).validate_python({"model": cls.model, **links})
         assert made == cls(**links)

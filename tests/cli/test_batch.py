@@ -123,12 +123,8 @@ async def test_stdin_is_read_to_its_end_first(provider: Provider, tmp_path: Path
 
 
 async def test_one_bad_line_keeps_all_from_being_sent(provider: Provider, tmp_path: Path) -> None:
-    bad = [
-        asks("hen", "k"),
-        {"model": "wan/9", "input": {}},
-        asks("x", input={"prompt": "x", "seed": "y"}),
-        asks("", key=1),
-    ]
+    seed = asks("x", input={"prompt": "x", "seed": "y"})
+    bad = [asks("hen", "k"), asks("hen", model="wan/9"), seed, {**asks("hen"), "key": 1}]
     write(tmp_path / "clips.jsonl", asks("fox", "k"), *bad)
     end = await batch(provider.url, tmp_path, "clips.jsonl")
     assert (end.code, end.out, provider.created) == (2, "", 0)

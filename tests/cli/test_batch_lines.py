@@ -59,7 +59,7 @@ def test_key_and_extra_may_be_left_out(absent: dict[str, None]) -> None:
         (asks("fox", extra=["nsfw_checker"]), "extra"),
         (asks("fox", extra={"prompt": "hen"}), "extra"),
         (asks("fox", key=""), "key"),
-        (asks("fox", key=7), "key"),
+        ({**asks("fox"), "key": 7}, "key"),
         (asks("fox", key="a\nb"), "key"),
         (asks("fox", key="a\0b"), "key"),
         ([asks("fox")], "the line"),

@@ -38,7 +38,7 @@ class Options(TypedDict):
 
 
 class Run(msgspec.Struct, frozen=True):
-    """A batch: its lines, their number, whether they may ask for what is not known; its files, options and callbacks."""
+    """A batch: its lines, their number, whether they may ask for what is not known; files, options and callbacks."""
 
     file: BinaryIO
     checked: Checked

@@ -20,9 +20,9 @@ class Account:
     __slots__ = ("credits", "queries", "submissions")
 
     def __init__(self, credits: float) -> None:  # noqa: A002
-        self.credits = credits
-        self.submissions = SlidingWindow()
-        self.queries = SlidingWindow()
+        self.credits: float = credits
+        self.submissions: SlidingWindow = SlidingWindow()
+        self.queries: SlidingWindow = SlidingWindow()
 
     def charge(self, price: float) -> None:
         """Take `price` credits.

@@ -151,7 +151,7 @@ class FaultPlan:
 
     def replace(self, faults: Iterable[Fault]) -> None:
         """Put other faults in force; all counts begin anew."""
-        self.faults = tuple(faults)
+        self.faults: tuple[Fault, ...] = tuple(faults)
         self._met = [0] * len(self.faults)
         self._rng = random.Random(self._seed)  # noqa: S311 - repeatable, not secret
 

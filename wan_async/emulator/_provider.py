@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
+from .._policy.settings import RateLimit
 from .._protocol.requests import CREATE_TASK, CREDIT, DOWNLOAD_URL, RECORD_INFO
 from ._accounts import Account
 from ._calls import Call, Refusal, Reply, success
@@ -49,14 +50,14 @@ class Provider:
     """
 
     def __init__(self, rules: Rules, unix: Callable[[float], float]) -> None:
-        self.limit = rules.limit
-        self.query_limit = rules.query_limit
-        self.faults = FaultPlan(rules.faults, rules.seed)
-        self.accounts = {key: Account(rules.credits) for key in rules.keys}
-        self.stats = Stats()
+        self.limit: RateLimit | None = rules.limit
+        self.query_limit: RateLimit | None = rules.query_limit
+        self.faults: FaultPlan = FaultPlan(rules.faults, rules.seed)
+        self.accounts: dict[str, Account] = {key: Account(rules.credits) for key in rules.keys}
+        self.stats: Stats = Stats()
         self.calls: Counter[str] = Counter()
-        self.jobs = Jobs(rules, self.faults, self.stats, unix)
-        self.shelf = Shelf(rules, self.jobs, self.stats, unix)
+        self.jobs: Jobs = Jobs(rules, self.faults, self.stats, unix)
+        self.shelf: Shelf = Shelf(rules, self.jobs, self.stats, unix)
         self._schemas = Schemas(rules.models)
         self._strict = rules.strict
         self._routes: Mapping[str, tuple[str, CallName, _Answer]] = {

@@ -33,7 +33,7 @@ class Shelf:
     """
 
     def __init__(self, rules: Rules, jobs: Jobs, stats: Stats, unix: Callable[[float], float]) -> None:
-        self.files = FileStore(rules.upload_seconds, rules.upload_bytes)
+        self.files: FileStore = FileStore(rules.upload_seconds, rules.upload_bytes)
         self._jobs = jobs
         self._stats = stats
         self._link_seconds = rules.link_seconds

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .._callbacks import CallbackReply
+    from ._callbacks import CallbackReply
 
 Message: TypeAlias = MutableMapping[str, Any]
 """An ASGI event, or a connection's scope."""
