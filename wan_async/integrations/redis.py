@@ -31,8 +31,8 @@ try:
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
     from redis.exceptions import RedisError
-except ModuleNotFoundError as missing:
-    raise ModuleNotFoundError("redis is not installed: pip install 'wan-async[redis]'", name=missing.name) from None
+except ModuleNotFoundError as _missing:
+    raise ModuleNotFoundError("redis is not installed: pip install 'wan-async[redis]'", name=_missing.name) from None
 
 if TYPE_CHECKING:
     from types import TracebackType
