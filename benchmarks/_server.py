@@ -1,6 +1,7 @@
 """A provider that answers at once with canned bytes, in a process of its own, so that clients are what is measured.
 
-Each createTask gets an id of its own; every recordInfo is a finished task's. A bare asyncio protocol: about 10 µs a
+Each createTask gets an id of its own; every recordInfo is a finished task's. SDKs of other services get their own
+shapes. A bare asyncio protocol: about 10 µs a
 request, so that one core serves more than any client here can ask.
 """
 
@@ -22,6 +23,27 @@ _RECORD = (
 )
 _CREATED = b'{"code":200,"msg":"success","data":{"taskId":"%b","recordId":"%b"}}'
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+
+
+_PREDICTION = (
+    b'{"id":"gm3qorzdhgbfurvjtvhg6dckhu","model":"wan-video/wan-2.2","version":"5c7d5dc6dd8bf75c1acaa8565735e798",'
+    b'"input":{"prompt":"a fox"},"logs":"","error":null,"status":"starting","created_at":"2025-10-10T22:48:02.301Z",'
+    b'"urls":{"get":"http://127.0.0.1/v1/predictions/gm3","cancel":"http://127.0.0.1/v1/predictions/gm3/cancel"}}'
+)
+_VIDEO = (
+    b'{"id":"video_1","object":"video","created_at":1777803900,"model":"sora-2","progress":0,"prompt":"a fox",'
+    b'"seconds":"4","size":"1280x720","status":"queued"}'
+)
+_RUNWAY = (
+    b'{"id":"17f20503-6c24-4c16-946b-35dbbce2af2f","createdAt":"2025-10-10T22:48:02.301Z","status":"PENDING",'
+    b'"estimatedCost":{"credits":40}}'
+)
+_FAL = (
+    b'{"request_id":"764cabcf-b745-4b3e-ae38-1200304cf45b","status":"IN_QUEUE","queue_position":0,'
+    b'"response_url":"%(url)b","status_url":"%(url)b/status","cancel_url":"%(url)b/cancel"}'
+)
+_OF_OTHERS = {b"/v1/predictions": _PREDICTION, b"/openai": _VIDEO, b"/runway": _RUNWAY}
+"""What the SDKs of other services are answered, by how their paths begin."""
 
 
 class _Answers(asyncio.Protocol):
@@ -46,7 +68,14 @@ class _Answers(asyncio.Protocol):
         self._held = data
 
     def _answer(self, head: bytes) -> None:
-        if head.startswith(b"POST"):
+        path = head.split(b" ", 2)[1]
+        others = next((answer for prefix, answer in _OF_OTHERS.items() if path.startswith(prefix)), None)
+        if others is not None:
+            body = others
+        elif path.startswith(b"/fal-ai"):
+            port = self._transport.get_extra_info("sockname")[1]
+            body = _FAL % {b"url": b"http://127.0.0.1:%d/fal-ai/wan/requests/764cabcf" % port}
+        elif head.startswith(b"POST"):
             _Answers.created += 1
             task_id = b"%032x" % _Answers.created
             body = _CREATED % (task_id, task_id)

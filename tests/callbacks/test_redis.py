@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncGenerator, Awaitable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -113,8 +115,10 @@ async def test_channels_do_not_mix(server: RedisServer) -> None:
     assert ear.told == [WakeUp("b")]
 
 
-async def test_who_listens_late_hears_what_came_before(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_BLOCK", 0.1)
+async def test_who_listens_late_hears_what_came_before(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "_BLOCK", 0.5)
     async with RedisBus(server.url) as bus:
         for number in range(module._PAGE + 5):  # pyright: ignore[reportPrivateUsage]
             bus._unsent.append(b'{"task_id":"%d"}' % number)  # pyright: ignore[reportPrivateUsage]
@@ -125,6 +129,7 @@ async def test_who_listens_late_hears_what_came_before(server: RedisServer, monk
             async with listening_to(bus) as second:
                 await until(lambda: WakeUp("last") in second.told)
                 assert len(second.told) == 1006
+    assert "away" not in caplog.text, "it was heard because of a reconnection"
 
 
 async def test_a_run_adopts_what_was_called_back_while_none_ran(server: RedisServer, tmp_path: Path) -> None:
@@ -277,3 +282,30 @@ def test_a_url_that_is_none_of_redis_is_refused(url: str) -> None:
 
 def test_no_password_is_shown() -> None:
     assert "secret" not in repr(RedisBus("redis://:secret@localhost"))
+
+
+async def test_a_client_that_is_closed_leaves_nothing_running(server: RedisServer) -> None:
+    before, emulator = coroutines(), provider()
+    callbacks = callbacks_at(free_port(), bus=RedisBus(server.url))
+    async with emulator.serve() as url:
+        wan = client(url, callbacks)
+        async with wan:
+            await wan.submit(clip())
+            assert "wan-async redis" in coroutines()
+        assert "wan-async redis" not in coroutines()
+    assert coroutines() == before
+
+
+def test_without_the_extra_the_command_that_installs_it_is_named() -> None:
+    program = """
+import sys
+import wan_async
+assert not {"redis", "pydantic", "pydantic_core", "fastapi", "starlette"} & sys.modules.keys()
+sys.modules["redis"] = None
+try:
+    import wan_async.integrations.redis
+except ModuleNotFoundError as missing:
+    print(missing)
+"""
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert "pip install 'wan-async[redis]'" in told

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from wan_async import ConfigurationError, RateLimit
 from wan_async._cli.root import run
 
 from .batch_program import asks, foxes, write
@@ -14,6 +15,7 @@ from .batch_program import asks, foxes, write
 @pytest.fixture(autouse=True)
 def _no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:  # pyright: ignore[reportUnusedFunction]
     monkeypatch.delenv("APIKLEY_API_KEY", raising=False)
+    monkeypatch.setenv("APIKLEY_BASE_URL", "http://127.0.0.1:9")
     monkeypatch.chdir(tmp_path)
 
 
@@ -72,3 +74,17 @@ def test_the_help_tells_how_to_resume(capsys: pytest.CaptureFixture[str]) -> Non
     told = capsys.readouterr().out
     for words in ("running the same again", "Ctrl-C", "OUTPUT.part", "--resubmit-unknown"):
         assert words in told
+
+
+def test_only_limits_that_are_given_are_told_to_the_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[dict[str, object]] = []
+
+    def refuse(**options: object) -> None:
+        told.append(options)
+        raise ConfigurationError("not now")
+
+    monkeypatch.setattr("wan_async._cli.batch.client", refuse)
+    foxes(tmp_path / "a.jsonl", 1)
+    assert run(["batch", "a.jsonl"]) == 2
+    assert run(["batch", "a.jsonl", "--limit", "5/2", "--query-limit", "3/1"]) == 2
+    assert told == [{}, {"limit": RateLimit(5, per=2.0), "query_limit": RateLimit(3, per=1.0)}]

@@ -15,7 +15,6 @@ from typing import Annotated, Any, cast
 import msgspec
 
 from .._html import card
-
 from .._web_models import WebModel
 
 
