@@ -41,6 +41,12 @@ class Turn(NamedTuple):
     per_second: float
 
 
+class _Ready(NamedTuple):
+    """What an arm's process says first."""
+
+    missing: str | None
+
+
 class Arm:
     """One arm's process.
 
@@ -51,7 +57,7 @@ class Arm:
         loop: "asyncio" or "uvloop".
     """
 
-    def __init__(self, name: str, where: str, url: str, *, loop: str = "asyncio") -> None:
+    def __init__(self, name: str, where: str, url: str, *, loop: str) -> None:
         self.name = name
         command = [sys.executable, "-W", "ignore", "-m", "benchmarks._arms", where, url, "--loop", loop]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -64,7 +70,7 @@ class Arm:
 
     def missing(self) -> str | None:
         """Why it cannot run; None if it can."""
-        return self._heard()["missing"]
+        return _Ready(**json.loads(self._heard())).missing
 
     def turn(self, call: str, seconds: float) -> Turn:
         """Make one kind of call for so long."""
@@ -72,13 +78,13 @@ class Arm:
             raise RuntimeError(f"{self.name} has no pipes")
         self._process.stdin.write(json.dumps({"call": call, "seconds": seconds}) + "\n")
         self._process.stdin.flush()
-        return Turn(**self._heard())
+        return Turn(**json.loads(self._heard()))
 
-    def _heard(self) -> dict[str, object]:
+    def _heard(self) -> str:
         line = "" if self._process.stdout is None else self._process.stdout.readline()
         if not line:
             raise RuntimeError(f"{self.name} ended")
-        return json.loads(line)
+        return line
 
 
 class Comparison(NamedTuple):
@@ -107,27 +113,25 @@ class Comparison(NamedTuple):
 
 
 def compare(
-    arms: Iterable[tuple[str, str]],
+    arms: Iterable[tuple[str, str, str]],
     calls: Sequence[str],
     url: str,
     *,
     rounds: int,
     seconds: float,
-    loop: str = "asyncio",
 ) -> dict[str, Comparison]:
     """Let all arms make each kind of call: for each kind, what came of it.
 
     Args:
-        arms: (name, `module:name`) of each.
+        arms: (name, `module:name`, "asyncio" or "uvloop") of each.
         calls: the kinds of call.
         url: the server's.
         rounds: how often.
         seconds: how long each turn is.
-        loop: "asyncio" or "uvloop".
     """
     chance = random.Random(7)
     with ExitStack() as stack:
-        opened = [stack.enter_context(Arm(name, where, url, loop=loop)) for name, where in arms]
+        opened = [stack.enter_context(Arm(name, where, url, loop=loop)) for name, where, loop in arms]
         reasons = {arm.name: arm.missing() for arm in opened}
         missing = {name: reason for name, reason in reasons.items() if reason is not None}
         ready = [arm for arm in opened if arm.name not in missing]
@@ -165,10 +169,6 @@ async def _turn(call: Call, seconds: float) -> Turn:
     return Turn(cpu / count * 1e6, count / elapsed)
 
 
-async def _opened(arm: AbstractAsyncContextManager[Calls]) -> Calls:
-    return await arm.__aenter__()
-
-
 def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
     """What makes event loops of that name."""
     return importlib.import_module("uvloop").new_event_loop if name == "uvloop" else asyncio.new_event_loop
@@ -176,20 +176,22 @@ def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
 
 def _serve_turns(where: str, url: str, loop: str) -> None:
     module, _, name = where.partition(":")
-    with asyncio.Runner(loop_factory=loop_factory(loop)) as runner:
-        try:
+    try:
+        with asyncio.Runner(loop_factory=loop_factory(loop)) as runner:
             open_arm: OpenArm = getattr(importlib.import_module(module), name)
             arm = open_arm(url)
-            calls = runner.run(_opened(arm))
-        except ImportError as error:
-            print(json.dumps({"missing": f"{error}: pip install 'wan-async[bench]'"}), flush=True)
-            return
-        print(json.dumps({"missing": None}), flush=True)
-        for line in sys.stdin:
-            asked = json.loads(line)
-            turn = runner.run(_turn(calls[asked["call"]], asked["seconds"]))
-            print(json.dumps(turn._asdict()), flush=True)
-        runner.run(arm.__aexit__(None, None, None))  # type: ignore[arg-type]
+            calls = runner.run(arm.__aenter__())
+            _say(_Ready(None))
+            for line in sys.stdin:
+                asked = json.loads(line)
+                _say(runner.run(_turn(calls[asked["call"]], asked["seconds"])))
+            runner.run(arm.__aexit__(None, None, None))
+    except ImportError as error:
+        _say(_Ready(f"{error}: pip install 'wan-async[bench]'"))
+
+
+def _say(words: _Ready | Turn) -> None:
+    print(json.dumps(words._asdict()), flush=True)
 
 
 def main() -> None:

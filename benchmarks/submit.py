@@ -51,9 +51,9 @@ def versions() -> dict[str, str]:
 
 def measure(rounds: int, seconds: float, loop: str = "asyncio") -> dict[str, Comparison]:
     """All rivals, submit and poll."""
-    arms = [(name, f"benchmarks._rivals:{function}") for name, function in RIVALS.items()]
+    arms = [(name, f"benchmarks._rivals:{function}", loop) for name, function in RIVALS.items()]
     with serving() as url:
-        return compare(arms, ("submit", "poll"), url, rounds=rounds, seconds=seconds, loop=loop)
+        return compare(arms, ("submit", "poll"), url, rounds=rounds, seconds=seconds)
 
 
 def rows(results: Mapping[str, Comparison]) -> list[Row]:

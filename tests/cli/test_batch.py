@@ -57,8 +57,8 @@ async def provider() -> AsyncGenerator[Provider]:
         yield provider
 
 
-async def interrupt(process: Process, number: int = signal.SIGINT) -> None:
-    process.send_signal(number)
+async def interrupt(process: Process) -> None:
+    process.send_signal(signal.SIGINT)
     await asyncio.sleep(0.2)
 
 
@@ -151,7 +151,7 @@ async def test_a_budget_ends_it(provider: Provider, tmp_path: Path) -> None:
     assert len(lines_done(tmp_path / "clips.out.jsonl")) == 2
 
 
-async def test_a_journal_in_use_leaves_the_output_of_the_other(provider: Provider, tmp_path: Path) -> None:
+async def test_a_second_run_on_the_journal_harms_nothing(provider: Provider, tmp_path: Path) -> None:
     provider.seconds = 2.0
     foxes(tmp_path / "clips.jsonl", 2)
     async with running(provider.url, tmp_path, "clips.jsonl") as process:
@@ -159,6 +159,7 @@ async def test_a_journal_in_use_leaves_the_output_of_the_other(provider: Provide
         end = await batch(provider.url, tmp_path, "clips.jsonl")
         assert (end.code, end.out) == (2, "")
         assert f"in use by process {process.pid}" in end.err
+        await interrupt(process)  # all is submitted: the run just ends
         assert (await ended(process)).code == 0
     assert lines_done(tmp_path / "clips.out.jsonl") == {1: True, 2: True}
 
@@ -194,18 +195,6 @@ async def test_the_first_signal_lets_what_runs_finish(provider: Provider, tmp_pa
     assert "run the same again" in end.err.splitlines()[-1]
     assert "2 made, 0 failed, 0 unknown, 3 not done yet" in end.out
     assert list(lines_done(tmp_path / "clips.out.jsonl").values()) == [True, True]
-
-
-async def test_interrupted_when_all_is_submitted_it_is_just_done(provider: Provider, tmp_path: Path) -> None:
-    provider.seconds = 1.0
-    foxes(tmp_path / "clips.jsonl", 2)
-    async with running(provider.url, tmp_path, "clips.jsonl", "--no-journal") as process:
-        await provider.asked(2)
-        await interrupt(process, signal.SIGTERM)
-        end = await ended(process)
-    assert (end.code, provider.created) == (0, 2)
-    assert "no journal is kept: what runs is lost" in end.err
-    assert lines_done(tmp_path / "clips.out.jsonl") == {1: True, 2: True}
 
 
 async def test_the_second_signal_leaves_at_once(provider: Provider, tmp_path: Path) -> None:

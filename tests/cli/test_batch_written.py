@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import os
+import signal
 from pathlib import Path
 
 import pytest
 
 from wan_async import ConfigurationError, SubmissionUnknownError, TaskFailedError, TransportError, Wan22TextToVideoTurbo
 from wan_async._batch import Outcome
+from wan_async._cli.batch_run import Options, Run
+from wan_async._cli.checked import keeping
 from wan_async._cli.exits import Exit
-from wan_async._cli.interrupts import Interrupts
+from wan_async._cli.interrupts import Interrupts, interruptible
 from wan_async._cli.places import Places, opened, places
 from wan_async._cli.tally import Tally
 from wan_async._cli.written import Written, row
@@ -197,3 +202,30 @@ async def test_the_first_signal_stops_and_the_next_ones_leave() -> None:
     assert told == ["stop", "leave", "leave"]
     await asyncio.sleep(100)  # what is in the air is waited for, but not for ever
     assert len(told) == 5
+
+
+async def test_sigterm_is_as_good_as_ctrl_c() -> None:
+    stopped = asyncio.Event()
+
+    async def work() -> None:
+        with interruptible(stopped.set):
+            os.kill(os.getpid(), signal.SIGTERM)
+            await stopped.wait()
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.Event().wait()
+
+    async with asyncio.timeout(5):
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.create_task(work())
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_without_a_journal_there_is_no_rest(tmp_path: Path) -> None:
+    options: Options = {"download_to": None, "max_in_flight": 1, "max_credits": None, "resubmit_unknown": False}
+    with keeping() as checked:
+        kept, lost = (
+            Run(io.BytesIO(), checked, 0, False, Places(tmp_path / "out", journal), options)
+            for journal in (tmp_path / "run.db", None)
+        )
+        assert kept.rest == f"run the same again to go on from {tmp_path / 'run.db'}"
+        assert lost.rest == "no journal is kept: what runs is lost"

@@ -20,7 +20,8 @@ from wan_async import (
     WanError,
     WanInput,
 )
-from wan_async._batch import Batch, Journalled, NoJournal, Steps, Submission
+from wan_async._batch import Batch, NoJournal, Steps, Submission
+from wan_async._batch.journalled import Journalled
 from wan_async._batch.collect import AHEAD
 from wan_async._journal import Journal, State
 from wan_async.emulator import Emulator, Fault

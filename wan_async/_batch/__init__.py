@@ -3,7 +3,6 @@
 from .batch import Batch
 from .feed import Inputs
 from .flow import Submission
-from .journalled import Journalled
 from .ledger import Item, Ledger, NoJournal, Resumed
 from .outcome import BatchStats, Outcome
 from .steps import Adoption, Steps, Watch
@@ -14,7 +13,6 @@ __all__ = [
     "BatchStats",
     "Inputs",
     "Item",
-    "Journalled",
     "Ledger",
     "NoJournal",
     "Outcome",

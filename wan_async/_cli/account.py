@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar, Unpack
+from typing import Any, ParamSpec, TypeVar, Unpack, cast
 
 import click
 
@@ -26,11 +26,12 @@ def account_options(command: Callable[P, T]) -> Callable[P, T]:
 
 def client(**options: Unpack[ClientOptions]) -> WanClient:
     """A client for the command that is running; what is not given is read from the environment."""
-    given: ClientOptions = click.get_current_context().ensure_object(dict)
-    return WanClient(**{**given, **options})
+    given = cast("ClientOptions", click.get_current_context().ensure_object(dict))
+    everything: ClientOptions = {**given, **options}
+    return WanClient(**everything)
 
 
 def _keep(context: click.Context, option: click.Parameter, value: str | None) -> None:
-    kept: dict[str, str] = context.ensure_object(dict)
-    if value is not None and option.name is not None:
+    kept = cast("dict[str, Any]", context.ensure_object(dict))
+    if value is not None and option.name:
         kept[option.name] = value

@@ -25,9 +25,11 @@ _EVERY = 1.0
 _SPREAD = 0.3
 """Standard deviation of a clip's time, as a share of its mean."""
 
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+
 
 @click.command()
-@click.option("--output", type=click.Path(path_type=Path, file_okay=False), default=Path("demo-clips"), show_default=True)
+@click.option("--output", type=_FOLDER, default=Path("demo-clips"), show_default=True, help="Where to.")
 @click.option("--clips", type=click.IntRange(1, 500), default=24, show_default=True, help="How many.")
 @click.option("--seconds", "mean", type=seconds, default="6", show_default=True, help="How long a clip takes to make.")
 @click.option("--seed", type=int, default=26, show_default=True, help="Of the clips' times.")

@@ -78,7 +78,7 @@ def _summary(outcomes: Sequence[Outcome], seconds: float) -> Summary:
 def _render(cards: Sequence[Card], summary: Summary) -> str:
     import jinja2
 
-    template = resources.files(__package__).joinpath("page.html.jinja").read_text("utf-8")
+    template = resources.files("wan_async._cli").joinpath("page.html.jinja").read_text("utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     return environment.from_string(template).render(
         cards=cards, summary=summary, generator=GENERATOR, version=__version__

@@ -18,7 +18,9 @@ class Progress:
         clock: gives seconds.
     """
 
-    def __init__(self, total: int, stats: Callable[[], BatchStats], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, total: int, stats: Callable[[], BatchStats], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._total = total
         self._stats = stats
         self._clock = clock

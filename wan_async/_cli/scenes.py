@@ -26,18 +26,17 @@ _MEDIA = "https://media.example.com"
 """The emulator checks that links are well formed and fetches nothing; no such host exists (RFC 2606)."""
 
 
-def _text(prompt: str, **fields: Any) -> WanInput:
-    return Wan22TextToVideoTurbo(prompt=prompt, **{"resolution": "480p", **fields})
+def _text(prompt: str, *, resolution: Any = "480p", **fields: Any) -> WanInput:
+    return Wan22TextToVideoTurbo(prompt=prompt, resolution=resolution, **fields)
 
 
-def _image(image: str, prompt: str, **fields: Any) -> WanInput:
-    return Wan22ImageToVideoTurbo(
-        image_url=f"{_MEDIA}/{image}", prompt=prompt, **{"resolution": "480p", "aspect_ratio": "auto", **fields}
-    )
+def _image(image: str, prompt: str, *, resolution: Any = "480p", aspect_ratio: Any = "auto") -> WanInput:
+    url = f"{_MEDIA}/{image}"
+    return Wan22ImageToVideoTurbo(image_url=url, prompt=prompt, resolution=resolution, aspect_ratio=aspect_ratio)
 
 
-def _wan26(image: str, prompt: str, **fields: Any) -> WanInput:
-    return Wan26ImageToVideo(image_urls=[f"{_MEDIA}/{image}"], prompt=prompt, **{"resolution": "720p", **fields})
+def _wan26(image: str, prompt: str, *, resolution: Any = "720p", **fields: Any) -> WanInput:
+    return Wan26ImageToVideo(image_urls=[f"{_MEDIA}/{image}"], prompt=prompt, resolution=resolution, **fields)
 
 
 def _move(image: str, video: str, **fields: Any) -> WanInput:
@@ -85,7 +84,9 @@ _FAILURES: tuple[tuple[WanInput, Fault], ...] = (
     ),
     (
         _wan26("staircase.png", "A staircase that climbs forever and ends where it began"),
-        Fault("fail", match="A staircase that climbs forever", fail_code=500, message="Generation failed: internal error."),
+        Fault(
+            "fail", match="A staircase that climbs forever", fail_code=500, message="Generation failed: internal error."
+        ),
     ),
 )
 

@@ -1,0 +1,105 @@
+"""What importing loads: each module alone, nothing optional, nothing twice named."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+import subprocess
+import sys
+
+import pytest
+
+import wan_async
+
+OPTIONAL = {
+    "aiohttp", "av", "click", "fastapi", "jinja2", "litestar", "numpy", "obstore", "PIL", "puremagic", "pydantic",
+    "redis", "rich", "sqlite3", "starlette", "uvloop", "yarl",
+}  # fmt: skip
+INTEGRATIONS = "wan_async.integrations."
+MODULES = sorted(
+    module.name
+    for module in pkgutil.walk_packages(wan_async.__path__, "wan_async.")
+    if not module.name.startswith(INTEGRATIONS) and not module.name.endswith("__main__")
+)
+
+
+def python(program: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=60)
+
+
+def test_importing_it_loads_nothing_that_may_not_be_used() -> None:
+    loaded = python("import sys, wan_async; print(*sys.modules)").stdout.split()
+    assert "wan_async._client" in loaded
+    assert not OPTIONAL & {name.partition(".")[0] for name in loaded}
+
+
+def test_the_journals_names_are_loaded_when_used() -> None:
+    used = python("import sys, wan_async; print('sqlite3' in sys.modules, wan_async.Journal.__name__)")
+    assert used.stdout.split() == ["False", "Journal"]
+    with pytest.raises(AttributeError, match="no attribute 'Jornal'"):
+        getattr(wan_async, "Jornal")  # noqa: B009
+
+
+_ALONE = """
+import importlib, sys, traceback
+for name in sys.argv[1:]:
+    for loaded in [one for one in sys.modules if one.partition(".")[0] == "wan_async"]:
+        del sys.modules[loaded]
+    try:
+        importlib.import_module(name)
+    except Exception:
+        print(name, traceback.format_exc())
+"""
+
+
+def test_each_module_can_be_the_first_to_be_imported() -> None:
+    assert len(MODULES) > 50
+    alone = [sys.executable, "-c", _ALONE, *MODULES]
+    done = subprocess.run(alone, check=False, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_what_is_public_is_sorted_and_there() -> None:
+    assert wan_async.__all__ == sorted(wan_async.__all__)
+    assert len(set(wan_async.__all__)) == len(wan_async.__all__)
+    missing = [name for name in wan_async.__all__ if not hasattr(wan_async, name)]
+    assert missing == []
+
+
+def test_whatever_is_imported_into_the_package_is_public() -> None:
+    loaded = {
+        name for name, value in vars(wan_async).items() if getattr(value, "__module__", "").startswith("wan_async")
+    }
+    assert {name for name in loaded if not name.startswith("_")} <= set(wan_async.__all__)
+
+
+_WITHOUT = """
+import sys
+sys.modules[{package!r}] = None
+try:
+    {use}
+except BaseException as error:
+    print(getattr(error, "code", ""), error, file=sys.stderr)
+"""
+USES = {
+    "click": ("from wan_async._cli.main import main; main(['--version'])", "wan-async[cli]"),
+    "obstore": (
+        "from wan_async import WanClient; WanClient('k', base_url='http://x').batch([], download_to='s3://b/p')",
+        "wan-async[store]",
+    ),
+}
+
+
+@pytest.mark.parametrize("package", USES)
+def test_a_missing_extra_names_its_command(package: str) -> None:
+    use, extra = USES[package]
+    words = python(_WITHOUT.format(package=package, use=use)).stderr
+    assert re.search(rf"pip install .{re.escape(extra)}", words)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in MODULES if name.count(".") == 1 and not name.startswith("wan_async._")]
+)
+def test_public_modules_say_what_they_are_for(name: str) -> None:
+    assert importlib.import_module(name).__doc__

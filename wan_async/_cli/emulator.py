@@ -1,0 +1,88 @@
+"""`wan-async emulator`: the provider on this computer, for tests and for trying things."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Sequence
+from typing import Any
+
+import click
+import msgspec
+
+from .._policy.settings import RateLimit
+from ..emulator import Emulator, Fault
+from ..errors import ConfigurationError
+from .exits import Exit
+from .parameters import rate_limit_or_none, seconds
+
+
+def fault(text: str) -> Fault:
+    """`drop_after,call=createTask,rate=0.1`: the kind, then fields of `Fault`."""
+    kind, *fields = text.split(",")
+    given: dict[str, Any] = {"kind": kind}
+    for field in fields:
+        name, told, value = field.partition("=")
+        if not told or name not in Fault.__struct_fields__:
+            allowed = ", ".join(f"{known}=…" for known in Fault.__struct_fields__[1:])
+            raise click.BadParameter(f"{field!r} is not allowed; allowed: {allowed}")
+        given[name] = value
+    try:
+        return msgspec.convert(given, Fault, strict=False)
+    except (msgspec.ValidationError, ConfigurationError) as error:
+        raise click.BadParameter(str(error)) from None
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8400, show_default=True, help="0 takes a free one.")
+@click.option("--key", "keys", multiple=True, default=("k",), show_default=True, help="API keys, an account each.")
+@click.option("--limit", type=rate_limit_or_none, default="20/10", show_default=True, help="New tasks; none: no limit.")
+@click.option("--query-limit", type=rate_limit_or_none, default="10/1", show_default=True, help="Queries.")
+@click.option("--seconds", "mean", type=seconds, default="5", show_default=True, help="How long a task takes.")
+@click.option("--credits", "credits_", type=click.FloatRange(0), default=1e9, help="What each account begins with.")
+@click.option("--webhook-key", help="Sign callbacks with it.")
+@click.option("--strict", is_flag=True, help="Refuse calls without Content-Type: application/json, as happens.")
+@click.option("--fault", "faults", type=fault, multiple=True, metavar="KIND[,FIELD=VALUE…]", help="What goes wrong.")
+def command(
+    *,
+    host: str,
+    port: int,
+    keys: Sequence[str],
+    limit: RateLimit | None,
+    query_limit: RateLimit | None,
+    mean: float,
+    credits_: float,
+    webhook_key: str | None,
+    strict: bool,
+    faults: Sequence[Fault],
+) -> int:
+    """Run the provider's emulator until Ctrl-C. The first line of output is its URL.
+
+    It answers as the service does, counts limits and credits, makes playable clips and calls back. Faults are data:
+    `--fault drop_after,call=createTask,rate=0.1`; the kinds are those of `wan_async.emulator.Fault`.
+    """
+    emulator = Emulator(
+        keys,
+        limit=limit,
+        query_limit=query_limit,
+        seconds=mean,
+        credits=credits_,
+        webhook_key=webhook_key,
+        strict=strict,
+        faults=faults,
+    )
+    asyncio.run(_serve(emulator, host, port))
+    return Exit.OK
+
+
+async def _serve(emulator: Emulator, host: str, port: int) -> None:
+    stopped, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    try:
+        async with emulator.serve(port, host) as url:
+            click.echo(url)
+            await stopped.wait()
+    except OSError as error:
+        raise ConfigurationError(f"{host}:{port}: {error.strerror or error}") from None
