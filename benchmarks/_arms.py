@@ -5,7 +5,7 @@ functions without arguments. In a round every arm in turn makes one kind of call
 without a pause; the order is shuffled in each round. What is compared is CPU per call, as the median over the rounds of
 the ratio to the reference arm in the same round: whatever else the machine does meets both.
 
-Every process first lifts glibc's threshold for mmap, which plain asyncio otherwise crosses with every `recv` of 256 KiB.
+Every process first lifts glibc's threshold for mmap, which plain asyncio else crosses with every `recv` of 256 KiB.
 """
 
 from __future__ import annotations

@@ -188,6 +188,7 @@ async def test_the_first_signal_lets_what_runs_finish(provider: Provider, tmp_pa
     foxes(tmp_path / "clips.jsonl", 5)
     async with running(provider.url, tmp_path, "clips.jsonl", "--max-in-flight", "2") as process:
         await provider.asked(2)
+        await journal_has(tmp_path / "clips.out.db", 2)
         await interrupt(process)
         end = await ended(process)
     assert (end.code, provider.created) == (130, 2)

@@ -66,7 +66,14 @@ async def test_run_prints_the_link_and_what_it_cost(tmp_path: Path) -> None:
 
 async def test_run_types_lists_and_booleans_takes_json_and_downloads(tmp_path: Path) -> None:
     async with shell(tmp_path) as (provider, wan):
-        arguments = ["prompt=run, fox", "image_urls=https://h/fox.png", "--input", '{"duration": "10"}', "--output", "out/"]
+        arguments = [
+            "prompt=run, fox",
+            "image_urls=https://h/fox.png",
+            "--input",
+            '{"duration": "10"}',
+            "--output",
+            "out/",
+        ]
         code, output, errors = await wan("run", "wan/2-6-image-to-video", *arguments)
         assert code == 0, errors
         assert Path(tmp_path, output.splitlines()[-1]).read_bytes()[4:8] == b"ftyp"
@@ -146,7 +153,20 @@ async def test_a_failed_task_is_one_line_and_exit_code_1(tmp_path: Path) -> None
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_the_emulators_first_line_is_its_url_and_it_ends_quietly(tmp_path: Path, number: signal.Signals) -> None:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "wan_async", "emulator", "--port", "0", "--key", "K", "--limit", "3/10", "--seconds", "0.1"),
+        *(
+            sys.executable,
+            "-m",
+            "wan_async",
+            "emulator",
+            "--port",
+            "0",
+            "--key",
+            "K",
+            "--limit",
+            "3/10",
+            "--seconds",
+            "0.1",
+        ),
         *("--fault", "refuse,call=createTask,code=422,match=wolf"),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -174,32 +194,34 @@ def test_a_fault_on_the_command_line_is_a_fault() -> None:
 
 async def test_the_journal_is_shown_listed_and_resubmitted(tmp_path: Path) -> None:
     faults = [Fault("drop_after", call="createTask", match="lost", times=1), Fault("fail", match="bad", message="no")]
-    async with shell(tmp_path, *faults) as (provider, wan):
-        async with WanClient("k", base_url=wan.environment["APIKLEY_BASE_URL"]) as client:
-            inputs = [(name, Wan22TextToVideoTurbo(prompt=name, resolution="480p")) for name in ("good", "lost", "bad")]
+    async with (
+        shell(tmp_path, *faults) as (provider, wan),
+        WanClient("k", base_url=wan.environment["APIKLEY_BASE_URL"]) as client,
+    ):
+        inputs = [(name, Wan22TextToVideoTurbo(prompt=name, resolution="480p")) for name in ("good", "lost", "bad")]
 
-            async def made() -> dict[str, bool]:
-                async with client.batch(inputs, journal=tmp_path / "run.db") as results:
-                    outcomes = [outcome async for outcome in results]
-                return {o.key: isinstance(o.error, SubmissionUnknownError) for o in outcomes}
+        async def made() -> dict[str, bool]:
+            async with client.batch(inputs, journal=tmp_path / "run.db") as results:
+                outcomes = [outcome async for outcome in results]
+            return {o.key: isinstance(o.error, SubmissionUnknownError) for o in outcomes}
 
-            assert await made() == {"good": False, "lost": True, "bad": False}
-            code, output, _ = await wan("journal", "show", "run.db", "--json")
-            counts = msgspec.json.decode(output)
-            assert (code, counts["done"], counts["failed"], counts["unknown"]) == (0, 1, 1, 1)
-            assert (await wan("journal", "show", "run.db"))[1].startswith("queued")
-            code, output, _ = await wan("journal", "unknown", "run.db", "--json")
-            assert (code, msgspec.json.decode(output)["key"]) == (4, "lost")
-            code, output, _ = await wan("journal", "failed", "run.db")
-            assert (code, output.split()[0]) == (1, "bad")
-            assert "no" in output
-            code, _, errors = await wan("journal", "resubmit", "run.db", "--unknown")
-            assert code == 130  # nobody answered the question
-            assert "twice" in errors
-            code, output, _ = await wan("journal", "resubmit", "run.db", "--unknown", "--yes")
-            assert (code, output.split()[0]) == (0, "1")
-            assert (await wan("journal", "unknown", "run.db"))[0] == 0
-            assert await made() == {"good": False, "lost": False, "bad": False}
+        assert await made() == {"good": False, "lost": True, "bad": False}
+        code, output, _ = await wan("journal", "show", "run.db", "--json")
+        counts = msgspec.json.decode(output)
+        assert (code, counts["done"], counts["failed"], counts["unknown"]) == (0, 1, 1, 1)
+        assert (await wan("journal", "show", "run.db"))[1].startswith("queued")
+        code, output, _ = await wan("journal", "unknown", "run.db", "--json")
+        assert (code, msgspec.json.decode(output)["key"]) == (4, "lost")
+        code, output, _ = await wan("journal", "failed", "run.db")
+        assert (code, output.split()[0]) == (1, "bad")
+        assert "no" in output
+        code, _, errors = await wan("journal", "resubmit", "run.db", "--unknown")
+        assert code == 130  # nobody answered the question
+        assert "twice" in errors
+        code, output, _ = await wan("journal", "resubmit", "run.db", "--unknown", "--yes")
+        assert (code, output.split()[0]) == (0, "1")
+        assert (await wan("journal", "unknown", "run.db"))[0] == 0
+        assert await made() == {"good": False, "lost": False, "bad": False}
     assert provider.stats.created == 4
 
 
