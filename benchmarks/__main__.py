@@ -1,7 +1,7 @@
 """All measurements of speed, one after the other: `python -m benchmarks [--quick] [--json] [--plot FOLDER] [--check]`.
 
-`--check` compares this run's ratios with those of `baseline.json` beside this module, names what got worse by over 10 %,
-and exits with 1 if anything did; `--write-baseline` writes them. Ratios only: times differ between machines.
+`--check` compares this run's ratios with those of `baseline.json` beside this module, names what got worse by over
+10 %, and exits with 1 if anything did; `--write-baseline` writes them. Ratios only: times differ between machines.
 The measurements of limits, polling and the journal take longer and are modules of their own.
 """
 

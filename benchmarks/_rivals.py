@@ -93,9 +93,9 @@ async def written(url: str) -> Opened:
 @asynccontextmanager
 async def httpx(url: str) -> Opened:
     """httpx as people write it."""
-    import httpx
-
-    async with httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {KEY}"}) as client:
+    async with importlib.import_module("httpx").AsyncClient(
+        base_url=url, headers={"Authorization": f"Bearer {KEY}"}
+    ) as client:
 
         async def submit() -> Any:
             response = await client.post(CREATE_TASK, json={"model": MODEL, "input": FIELDS})
@@ -113,7 +113,7 @@ async def fal(url: str) -> Opened:
     """fal-client: `submit` and `status`. Its URL is https in a constant of the module, which is changed here."""
     os.environ["FAL_KEY"] = KEY
     fal_client = importlib.import_module("fal_client")
-    importlib.import_module("fal_client.client").QUEUE_URL_FORMAT = f"{url}/"
+    vars(importlib.import_module("fal_client.client"))["QUEUE_URL_FORMAT"] = f"{url}/"
     client = fal_client.AsyncClient(key=KEY)
     handle = await client.submit("fal-ai/wan", arguments=FIELDS)
     yield {"submit": lambda: client.submit("fal-ai/wan", arguments=FIELDS), "poll": handle.status}

@@ -85,7 +85,8 @@ def ratios(results: Mapping[str, Comparison]) -> dict[str, float]:
 def draw(results: Mapping[str, Comparison], path: Path) -> list[Path]:
     """CPU per call of each rival."""
     figure = new_figure(12, 4)
-    for panel, (call, result) in zip(figure.subplots(1, len(results)), results.items(), strict=True):
+    panels = figure.subplots(1, 2).flat
+    for panel, (call, result) in zip(panels, results.items(), strict=True):
         names = result.names[::-1]
         panel.barh(names, [result.median(name).cpu_us for name in names])
         panel.set(title=call, xlabel="CPU µs per call", xscale="log")

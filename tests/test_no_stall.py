@@ -1,4 +1,4 @@
-"""Nothing blocks the event loop: a journalled batch with downloads, while every blocking call on the loop is an error."""
+"""Nothing blocks the loop: a journalled batch with downloads, while every blocking call on the loop is an error."""
 
 from __future__ import annotations
 

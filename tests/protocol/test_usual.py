@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from wan_async._protocol import Answer, read_created, read_record
@@ -19,6 +19,7 @@ numbers = st.one_of(
 results = st.sampled_from(["", "{", "[]", '{"resultUrls":["a",""]}', '{"resultUrls":[1]}', '{"resultUrls":null}', "{}"])
 params = st.sampled_from(["", "{", "[]", '{"model":"m","input":"{\\"prompt\\":\\"a\\"}"}', '{"input":7}'])
 odd = st.one_of(st.none(), st.booleans(), texts, numbers, st.just([1]), st.just({"a": 1}))
+USUAL: dict[str, Any] = {"taskId": "t", "model": "m", "state": "success", "resultJson": '{"resultUrls":["u"]}'}
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "taskId": texts,
     "task_id": texts,
@@ -34,9 +35,14 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "creditsConsumed": numbers,
     "progress": numbers,
 }
-records = st.fixed_dictionaries({}, optional={name: st.one_of(values, odd) for name, values in FIELDS.items()})
+changes = st.sampled_from(list(FIELDS)).flatmap(lambda name: st.tuples(st.just(name), st.one_of(FIELDS[name], odd)))
+records = st.lists(changes, max_size=3).map(lambda changed: {**USUAL, **dict(changed)})
 
 
+@example({**USUAL, "resultJson": '{"resultUrls":["a",""]}'})
+@example({**USUAL, "createTime": 253402300800000})
+@example({**USUAL, "completeTime": 253402300799999})
+@settings(max_examples=400)
 @given(records)
 def test_both_ways_give_the_same_record(data: dict[str, Any]) -> None:
     body = msgspec.json.encode({"code": 200, "data": data})
@@ -46,8 +52,7 @@ def test_both_ways_give_the_same_record(data: dict[str, Any]) -> None:
 
 
 def test_the_usual_goes_the_short_way() -> None:
-    data = {"taskId": "t", "model": "m", "state": "success", "resultJson": '{"resultUrls":["u"]}', "costTime": 56}
-    record = usual_record(msgspec.json.encode({"code": 200, "data": data}))
+    record = usual_record(msgspec.json.encode({"code": 200, "data": {**USUAL, "costTime": 56}}))
     assert record is not None
     assert (record.task_id, record.urls, record.cost_time) == ("t", ("u",), 56.0)
 

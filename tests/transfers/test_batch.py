@@ -21,8 +21,8 @@ from wan_async import (
     WanInput,
 )
 from wan_async._batch import Batch, NoJournal, Steps, Submission
-from wan_async._batch.journalled import Journalled
 from wan_async._batch.collect import AHEAD
+from wan_async._batch.journalled import Journalled
 from wan_async._journal import Journal, State
 from wan_async.emulator import Emulator, Fault
 
@@ -221,7 +221,7 @@ async def test_a_full_disk_stops_the_batch(tmp_path: Path, earlier: bool) -> Non
     async def take_all() -> None:
         async with provider.batch(1000, journal, most=5) as results:
             async for outcome in results:
-                found.append(outcome)  # noqa: PERF401
+                found.append(outcome)
 
     with pytest.raises(OSError, match="No space left") as caught:
         await take_all()

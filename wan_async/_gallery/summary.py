@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from .._journal import Entry, JournalCounts, State
+from .._journal import Entry, JournalCounts
 from .._policy.settings import RateLimit
 from .rows import seconds_of
 
