@@ -45,11 +45,12 @@ def run(*, quick: bool, plots: Path | None) -> tuple[Tables, dict[str, float], d
 
 def worse(ratios: Mapping[str, float], baseline: Mapping[str, float]) -> list[str]:
     """What got worse by over 10 %, in words."""
-    return [
+    found = [
         f"{name}: {ratios[name]:.2f}, was {before:.2f}"
         for name, before in baseline.items()
-        if name not in ratios or ratios[name] > before * WORSE
+        if name in ratios and ratios[name] > before * WORSE
     ]
+    return found + [f"{name}: not measured, was {baseline[name]:.2f}" for name in baseline if name not in ratios]
 
 
 def _check(ratios: Mapping[str, float]) -> int:

@@ -3,8 +3,8 @@
 `python -m benchmarks.journal [--json] [--items N] [--rounds N]`
 
 Measured: a batch over real HTTP against a server in a process of its own that answers at once; each item is one
-createTask, one look that finds it done, and its outcome handed over; 1,000 in flight, 64 connections. Each arm runs in a
-fresh process, arms interleaved, medians over the rounds. With the journal every intent, id and outcome is on the disk
+createTask, one look that finds it done, and its outcome handed over; 1,000 in flight, 64 connections. Each arm runs in
+a fresh process, arms interleaved, medians over the rounds. With the journal every intent, id and outcome is on the disk
 (`synchronous=FULL`) before it counts. CPU is that of the whole process, the journal's thread included.
 
 The account's own limit is 2 items a second; the last rows pace both arms at a rate that the machine can sustain, which

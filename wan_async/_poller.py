@@ -110,8 +110,7 @@ class Poller:
         seen: Callable[[TaskRecord], None] | None = None,
     ) -> TaskRecord:
         """Wait for a task's final record; the arguments are those of `watch`. A cancelled wait is forgotten.
-
-        Args beside those: `seen` is shown each record before the final one.
+        `seen` is shown each record before the final one.
 
         Raises:
             TaskTimeoutError: `max_wait` seconds are over.
