@@ -40,6 +40,7 @@ const pairs = (list) => list.flatMap(([term, value]) => [make("dt", term), make(
 const number = (value, digits = 0) => value.toLocaleString("en", { maximumFractionDigits: digits });
 const credits = (value) => `${number(value, 2)} credits`;
 const clock = (at) => new Date(at * 1000).toLocaleString();
+const moment = (at) => new Date(at * 1000).toLocaleString([], { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
 
 function span(seconds) {
   if (seconds < 120) return `${number(seconds, seconds < 10 ? 1 : 0)} s`;
@@ -116,7 +117,7 @@ function drawUsage({ start, step, calls, limit, per }) {
   const line = drawn("line", { x1: 0, x2: 100, y1: 100 - (limit / top) * 100, y2: 100 - (limit / top) * 100 });
   const used = `${number((mean / limit) * 100)} % used`;
   const label = `Submissions over time, of ${limit} per ${span(per)}: ${used} over ${span(step * calls.length)}`;
-  return chart("usage", "Used limit", `${used} of ${limit} per ${span(per)}`, label, [...bars, line], [clock(start), clock(start + step * calls.length)]);
+  return chart("usage", "Used limit", `${used} of ${limit} per ${span(per)}`, label, [...bars, line], [moment(start), moment(start + step * calls.length)]);
 }
 
 // What is asked for.
@@ -129,7 +130,8 @@ function haystack(row) {
   return haystacks.get(row);
 }
 
-const valueText = (value) => (typeof value === "string" ? value : JSON.stringify(value));
+const isText = (value) => typeof value === "string";
+const valueText = (value) => isText(value) ? value : Array.isArray(value) && value.every(isText) ? value.join(", ") : JSON.stringify(value);
 const falling = (name) => (a, b) => (b[name] ?? -1) - (a[name] ?? -1) || b.id - a.id;
 const collator = new Intl.Collator("en", { numeric: true });
 const ORDERS = {
@@ -160,9 +162,10 @@ function chooseAnew() {
 }
 
 function offerStates() {
-  const counts = Map.groupBy ? Map.groupBy(gallery.rows, (row) => row.state) : new Map();
-  const there = STATES.filter((name) => counts.has(name) || name === state);
-  const offers = [["", "all", gallery.rows.length], ...there.map((name) => [name, name, (counts.get(name) || []).length])];
+  const counts = new Map(STATES.map((name) => [name, 0]));
+  for (const row of gallery.rows) counts.set(row.state, counts.get(row.state) + 1);
+  const there = STATES.filter((name) => counts.get(name) || name === state);
+  const offers = [["", "all", gallery.rows.length], ...there.map((name) => [name, name, counts.get(name)])];
   const focused = document.activeElement?.dataset.state;
   $("states").replaceChildren(...offers.map(([value, words, count]) => {
     const button = make("button", words, { type: "button", "aria-pressed": String(value === state), "data-state": value });
@@ -174,6 +177,7 @@ function offerStates() {
 
 function offerModels() {
   const chosen = $("model").value, names = [...new Set(gallery.rows.map((row) => row.model))].sort();
+  if ($("model").options.length === names.length + 1 && names.every((name, at) => $("model").options[at + 1].value === name)) return;
   const options = [make("option", "all models", { value: "" }), ...names.map((name) => make("option", name, { value: name }))];
   $("model").replaceChildren(...options);
   $("model").value = names.includes(chosen) ? chosen : "";
@@ -302,7 +306,7 @@ function facts(row) {
   return [
     row.seconds != null && span(row.seconds), row.credits != null && credits(row.credits),
     fields.seed != null && `seed ${valueText(fields.seed)}`, fields.resolution && valueText(fields.resolution),
-    fields.duration && `${valueText(fields.duration)} s`, fields.aspect_ratio && valueText(fields.aspect_ratio),
+    fields.duration && `${valueText(fields.duration)} s`, fields.aspect_ratio && fields.aspect_ratio !== "auto" && valueText(fields.aspect_ratio),
   ].filter(Boolean);
 }
 

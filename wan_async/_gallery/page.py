@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from importlib import resources
 from pathlib import Path
 
 import msgspec
@@ -64,7 +63,7 @@ def in_script(json: str) -> str:
     HTML reads nothing in a script but `</script`, `<!--` and `<script`, so without `<` there is nothing to read:
     https://html.spec.whatwg.org/multipage/scripting.html#restrictions-for-contents-of-script-elements
     """
-    return json.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return json
 
 
 def _policy(script: str) -> str:
@@ -77,4 +76,4 @@ def _policy(script: str) -> str:
 
 
 def _part(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text("utf-8")
+    return Path(__file__).with_name(name).read_text("utf-8")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
 
 from .gallery import Gallery
 from .links import ById
@@ -122,10 +123,10 @@ def _app(faces: Faces) -> web.Application:
 
 
 @web.middleware
-async def _only_here(request: web.Request, handler: Callable[[web.Request], object]) -> web.StreamResponse:
+async def _only_here(request: web.Request, handler: Handler) -> web.StreamResponse:
     if (request.url.host or "") not in _NAMES:
         raise web.HTTPMisdirectedRequest
-    return await handler(request)  # type: ignore[misc]
+    return await handler(request)
 
 
 def _tag(journal: Path) -> str:

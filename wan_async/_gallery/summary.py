@@ -18,6 +18,9 @@ from .rows import seconds_of
 _BARS = 24
 """The histogram's bars at most, without the last for what lies beyond."""
 
+_LEAST = 1.0
+"""Seconds that a bar covers at least: the provider tells whole seconds."""
+
 _POINTS = 120
 """Points of the limit's use at most."""
 
@@ -126,7 +129,7 @@ def histogram(durations: Sequence[float]) -> Histogram | None:
         return None
     ordered = sorted(durations)
     shortest, most = ordered[0], ordered[math.ceil(len(ordered) * 0.99) - 1]
-    step = round_step(max(most - shortest, 1.0) / (_BARS - 2))
+    step = round_step(max((most - shortest) / (_BARS - 2), _LEAST))
     first = math.floor(shortest / step)
     counts = [0] * (math.floor(most / step) - first + 1)
     beyond = 0

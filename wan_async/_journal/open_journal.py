@@ -164,11 +164,10 @@ async def _close(writer: Writer) -> None:
     writer.close()
     cancelled: asyncio.CancelledError | None = None
     with anyio.CancelScope(shield=True):  # anyio would cancel again and again
-        while not writer.closed.done():
+        while not writer.gone:
             try:
-                await asyncio.shield(writer.closed)
+                await (asyncio.sleep(0) if writer.closed.done() else asyncio.shield(writer.closed))
             except asyncio.CancelledError as asked:
                 cancelled = asked
-    writer.join()
     if cancelled is not None:
         raise cancelled

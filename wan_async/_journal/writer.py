@@ -32,7 +32,7 @@ _Asked: TypeAlias = "tuple[_Future, Callable[..., Any], tuple[Any, ...]]"
 
 # A commit costs some 0.1 ms of CPU in the thread and wakes the event loop once, however little is in it. So few
 # operations wait until this many seconds have passed since the last commit; after a quiet while nothing waits.
-_SPACING = 0.005
+_SPACING = 0.003
 _FEW = 64
 
 # Operations in one transaction: it takes some 0.1 s, and no reader sees what is in it before.
@@ -94,6 +94,11 @@ class Writer:
             self._closing = True
             self._hand_over()
             self._groups.put(None)
+
+    @property
+    def gone(self) -> bool:
+        """True when the thread has ended: microseconds after `closed`, milliseconds where others use the core."""
+        return not self._thread.is_alive()
 
     def join(self) -> None:
         """After `closed`: wait the microseconds until the thread is gone."""

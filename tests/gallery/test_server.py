@@ -1,0 +1,73 @@
+"""The page over HTTP: now's data, and only the clips that the journal names."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncGenerator
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from wan_async._gallery import ById, read_gallery, serving
+from wan_async._gallery.server import Source
+
+from .support import LIMIT, Item, journal
+
+
+@pytest.fixture
+async def url(tmp_path: Path) -> AsyncGenerator[str]:
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    (folder / "a.mp4").write_bytes(b"0123456789")
+    (tmp_path / "secret").write_bytes(b"s")
+    (folder / "link.mp4").symlink_to(tmp_path / "secret")
+    paths = [folder / "a.mp4", tmp_path / "secret", folder / "../secret", folder / "link.mp4"]
+    path = journal(tmp_path / "run.db", [Item(f"k{n}", path=str(path)) for n, path in enumerate(paths)])
+    links = ById([folder])
+    source = Source(path, partial(read_gallery, path, links, limit=LIMIT, newest=100, live=0.2))
+    async with serving(source, links, 0) as url:
+        yield url
+
+
+@pytest.fixture
+async def web() -> AsyncGenerator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+async def test_only_named_clips_below_the_folder(url: str, web: aiohttp.ClientSession) -> None:
+    async with web.get(url + "data.json") as answer:
+        rows = (await answer.json())["rows"]
+    assert [row.get("clip") for row in rows] == ["clips/1", None, None, None]
+    async with web.get(url + "clips/1", headers={"Range": "bytes=2-4"}) as answer:
+        assert (answer.status, await answer.read(), answer.content_type) == (206, b"234", "video/mp4")
+    for path in ("clips/2", "clips/3", "clips/4", "clips/99", "clips/..%2Fsecret", "clips/%2e%2e/secret", "secret"):
+        async with web.get(url + path) as answer:
+            assert answer.status == 404, path
+
+
+async def test_data_come_again_only_when_the_journal_was_written(
+    url: str, web: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    async with web.get(url + "data.json") as answer:
+        tag = answer.headers["ETag"]
+    async with web.get(url + "data.json", headers={"If-None-Match": tag}) as answer:
+        assert answer.status == 304
+    with closing(sqlite3.connect(tmp_path / "run.db")) as database, database:
+        database.execute("UPDATE item SET state = 'failed' WHERE id = 2")
+    for _ in range(100):
+        async with web.get(url + "data.json", headers={"If-None-Match": tag}) as answer:
+            if answer.status == 200:
+                assert (await answer.json())["summary"]["counts"]["failed"] == 1
+                return
+    pytest.fail("the change was not told")
+
+
+async def test_another_sites_name_is_refused(url: str, web: aiohttp.ClientSession) -> None:
+    async with web.get(url) as answer:
+        assert (answer.status, answer.content_type) == (200, "text/html")
+    async with web.get(url, headers={"Host": "evil.example.com"}) as answer:
+        assert answer.status == 421
