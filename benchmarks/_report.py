@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 Value = str | float | int | None
 Row = Mapping[str, Value]
@@ -87,6 +87,12 @@ def new_figure(width: float, height: float) -> Figure:
         return importlib.import_module("matplotlib.figure").Figure(figsize=(width, height), layout="constrained")
     except ImportError:
         sys.exit("--plot needs matplotlib: pip install 'wan-async[bench]'")
+
+
+def panels(figure: Figure, rows: int, columns: int) -> list[Any]:
+    """The figure's panels, row by row; matplotlib's types leave them open."""
+    made: Any = figure
+    return list(made.subplots(rows, columns, squeeze=False).flat)
 
 
 def _cell(value: Value) -> str:

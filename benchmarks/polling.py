@@ -19,7 +19,7 @@ import random
 from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from wan_async._limiter import SlidingWindowLimiter
 from wan_async._policy.settings import Polling, RateLimit
@@ -28,10 +28,7 @@ from wan_async._protocol import TaskRecord, TaskState
 from wan_async.emulator.virtual_time import VirtualTimeLoop
 from wan_async.errors import RateLimitError
 
-from ._report import new_figure, options, save, show
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from ._report import Figure, new_figure, options, panels, save, show
 
 TASKS = 200
 ROUND_TRIP = 0.06
@@ -239,16 +236,16 @@ def measure(count: int) -> list[Result]:
 def draw(results: list[Result]) -> Figure:
     """Lateness by looks per task, a panel per mix: below and to the left is better."""
     figure = new_figure(16, 7)
-    panels = figure.subplots(2, 4).flat
-    for panel, mix in zip(panels, MIXES, strict=False):
+    every = panels(figure, 2, 4)
+    for panel, mix in zip(every, MIXES, strict=False):
         for result in results:
             if result.mix == mix.name:
                 panel.loglog(result.looks, result.late, "o", label=result.way)
         panel.axvline(5, color="0.8")
         panel.axhline(4, color="0.8")
         panel.set(title=mix.name, xlabel="looks per task", ylabel="found late, % of the duration")
-    panels[len(MIXES)].axis("off")
-    panels[len(MIXES)].legend(*panels[0].get_legend_handles_labels(), loc="center")
+    every[len(MIXES)].axis("off")
+    every[len(MIXES)].legend(*every[0].get_legend_handles_labels(), loc="center")
     return figure
 
 

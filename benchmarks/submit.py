@@ -19,7 +19,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from ._arms import Comparison, compare
-from ._report import Row, new_figure, save, show
+from ._report import Row, new_figure, panels, save, show
 from ._server import serving
 
 RIVALS = {
@@ -85,8 +85,7 @@ def ratios(results: Mapping[str, Comparison]) -> dict[str, float]:
 def draw(results: Mapping[str, Comparison], path: Path) -> list[Path]:
     """CPU per call of each rival."""
     figure = new_figure(12, 4)
-    panels = figure.subplots(1, 2).flat
-    for panel, (call, result) in zip(panels, results.items(), strict=True):
+    for panel, (call, result) in zip(panels(figure, 1, 2), results.items(), strict=True):
         names = result.names[::-1]
         panel.barh(names, [result.median(name).cpu_us for name in names])
         panel.set(title=call, xlabel="CPU µs per call", xscale="log")

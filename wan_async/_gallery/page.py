@@ -63,7 +63,7 @@ def in_script(json: str) -> str:
     HTML reads nothing in a script but `</script`, `<!--` and `<script`, so without `<` there is nothing to read:
     https://html.spec.whatwg.org/multipage/scripting.html#restrictions-for-contents-of-script-elements
     """
-    return json
+    return json.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _policy(script: str) -> str:
