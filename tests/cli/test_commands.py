@@ -137,10 +137,21 @@ async def test_credits_and_status(tmp_path: Path) -> None:
         assert "500: no" in output
         code, output, _ = await wan("status", good, "--json")
         assert (code, msgspec.json.decode(output)["task_id"]) == (0, good)
-        code, _, errors = await wan("status", "no-such-task")
+        code, output, errors = await wan("status", "no-such-task", good, "nor-this")
         assert code == 3
-        assert "recordInfo is null" in errors
+        assert errors.count("recordInfo is null") == 2
+        assert output.startswith(good)
     assert provider.stats.created == 2
+
+
+async def test_an_unreachable_service_is_one_line_and_exit_code_3(tmp_path: Path) -> None:
+    wan = Shell("http://127.0.0.1:9", tmp_path)
+    code, output, errors = await wan("credits", "--retry", "0.2")
+    assert (code, output, errors.count("\n")) == (3, "", 1)
+    assert "no connection" in errors
+    code, _, errors = await wan("--base-url", "ftp://x", "credits")
+    assert (code, errors.count("\n")) == (2, 1)
+    assert "base_url" in errors
 
 
 async def test_a_failed_task_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
@@ -242,5 +253,21 @@ async def test_the_demo_makes_its_page(tmp_path: Path) -> None:
     assert code == 0, errors
     assert "clips made" in output
     page = (tmp_path / "demo-clips" / "index.html").read_text("utf-8")
-    assert page.count("<video") == len(list((tmp_path / "demo-clips" / "clips").glob("*.mp4"))) > 0
+    assert page.count("<video") == len(list((tmp_path / "demo-clips" / "clips").glob("*.mp4"))) == 4  # of 6, two fail on purpose
     assert "https://" not in page.replace("https://media.example.com", "")
+
+
+async def test_two_of_the_demos_clips_fail_and_it_can_be_run_again_but_not_over_anything_else(tmp_path: Path) -> None:
+    async with shell(tmp_path) as (_, wan):
+        for _ in range(2):
+            code, output, errors = await wan("demo", "--seconds", "0.1", "--clips", "18", "--no-open", "--output", "d")
+            assert code == 0, errors
+            assert "16 clips made, 2 failed on purpose" in output
+        page = (tmp_path / "d" / "index.html").read_text("utf-8")
+        assert page.count("FAILED") + page.count("Failed") + page.count("failed") >= 2
+        (tmp_path / "mine").mkdir()
+        (tmp_path / "mine" / "thesis.txt").write_text("precious")
+        code, _, errors = await wan("demo", "--no-open", "--output", "mine")
+    assert code == 2
+    assert "not empty" in errors
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "precious"

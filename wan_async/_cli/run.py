@@ -54,8 +54,8 @@ def command(
     task_input = input_from(model, {**_object(text), **_typed(model, fields)}, custom=custom)
     record, path = asyncio.run(_make(task_input, output, max_wait))
     click.echo(as_json(record) if json_line else in_words(record))
-    if path is not None and not json_line:
-        click.echo(path)
+    if path is not None:
+        click.echo(path, err=json_line)
     return Exit.OK
 
 

@@ -9,7 +9,7 @@ import click
 
 from .._client import WanClient
 from .._protocol import TaskRecord, TaskState
-from ..errors import TaskFailedError
+from ..errors import TaskFailedError, WanError
 from .account import account_options, client
 from .exits import Exit
 from .tasks import as_json, in_words
@@ -21,20 +21,31 @@ from .tasks import as_json, in_words
 @click.option("--json", "json_lines", is_flag=True, help="A line of JSON each.")
 @account_options
 def command(*, task_ids: Sequence[str], until_ended: bool, json_lines: bool) -> int:
-    """Print how tasks stand, a line each; exit code 1 if one failed or, with --wait aside, is not finished."""
-    records = asyncio.run(_records(task_ids, until_ended=until_ended))
+    """Print how tasks stand, a line each; exit code 1 if any failed or still runs.
+
+    What cannot be read is told on stderr, and does not keep the others from being printed.
+    """
+    answers = asyncio.run(_answers(task_ids, until_ended=until_ended))
+    records = [answer for answer in answers if isinstance(answer, TaskRecord)]
+    errors = [answer for answer in answers if isinstance(answer, WanError)]
     for record in records:
         click.echo(as_json(record) if json_lines else in_words(record))
+    for error in errors[1:]:
+        click.echo(f"wan-async: {error}", err=True)
+    if errors:
+        raise errors[0]
     return Exit.OK if all(record.state is TaskState.SUCCESS for record in records) else Exit.SOME_FAILED
 
 
-async def _records(task_ids: Sequence[str], *, until_ended: bool) -> list[TaskRecord]:
+async def _answers(task_ids: Sequence[str], *, until_ended: bool) -> list[TaskRecord | WanError]:
     async with client() as wan:
-        return await asyncio.gather(*(_record(wan, task_id, until_ended=until_ended) for task_id in task_ids))
+        return await asyncio.gather(*(_answer(wan, task_id, until_ended=until_ended) for task_id in task_ids))
 
 
-async def _record(wan: WanClient, task_id: str, *, until_ended: bool) -> TaskRecord:
+async def _answer(wan: WanClient, task_id: str, *, until_ended: bool) -> TaskRecord | WanError:
     try:
         return await (wan.wait(task_id) if until_ended else wan.record(task_id))
     except TaskFailedError as error:
         return error.record
+    except WanError as error:
+        return error
