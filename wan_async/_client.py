@@ -17,7 +17,7 @@ from ._policy.settings import Polling, RateLimit, Retry, Timeout
 from ._protocol import TaskRecord
 from ._runtime import Runtimes
 from ._submissions import Submissions
-from ._task import WanTask, kind_of
+from ._task import WanTask, kind_of, require_max_wait
 from ._transfers import Transfers, Uploadable, UploadedFile
 from ._transport import Transport
 from ._windows import Windows
@@ -158,6 +158,7 @@ class WanClient:
             TaskTimeoutError: `max_wait` is over; the task still runs.
             WanError: whatever `submit` raises.
         """
+        require_max_wait(max_wait)  # before anything is paid
         task = await self.submit(task_input)
         return await task.wait(max_wait)
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Hashable
 from typing import TYPE_CHECKING
 
+from ._policy.settings import require_positive
 from ._protocol import TaskRecord, TaskState
 from .errors import TaskFailedError
 from .models import CustomInput, WanInput
@@ -39,6 +40,7 @@ class WanTask:
 
     async def wait(self, max_wait: float | None = None) -> TaskRecord:
         """Wait until the task has ended, and give its record; see `WanClient.wait`."""
+        require_max_wait(max_wait)
         unaged = self._kind is None  # rebuilt from its id: it may have ended long ago
         record = await self._poller().wait(self.id, kind=self._kind, max_wait=max_wait, at_once=unaged)
         if record.state is TaskState.FAIL:
@@ -60,6 +62,12 @@ class WanTask:
             yield await end
         finally:
             end.cancel()
+
+
+def require_max_wait(max_wait: float | None) -> None:
+    """Refuse what is neither None nor a finite number of seconds ≥ 0."""
+    if max_wait is not None:
+        require_positive("max_wait", max_wait, zero=True)
 
 
 def kind_of(task_input: WanInput) -> Hashable:

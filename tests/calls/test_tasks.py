@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from wan_async import (
+    ConfigurationError,
     NotFoundError,
     RateLimit,
     TaskFailedError,
@@ -71,6 +73,17 @@ async def test_max_wait_ends_the_wait_not_the_task() -> None:
         with pytest.raises(TaskTimeoutError) as caught:
             await wan.run(CLIP, max_wait=5.0)
         assert (await wan.wait(caught.value.task_id)).url
+
+
+@pytest.mark.parametrize("max_wait", [-1, float("nan"), "5", True])
+async def test_a_bad_max_wait_is_refused_before_anything_is_paid(max_wait: Any) -> None:
+    provider, wan = site()
+    async with wan:
+        with pytest.raises(ConfigurationError, match="max_wait"):
+            await wan.run(CLIP, max_wait=max_wait)
+        with pytest.raises(ConfigurationError, match="max_wait"):
+            await wan.wait("t", max_wait=max_wait)
+    assert provider.stats.created == 0
 
 
 async def test_a_task_rebuilt_from_its_id_is_looked_at_at_once() -> None:
