@@ -159,8 +159,7 @@ class WanClient:
             WanError: whatever `submit` raises.
         """
         require_max_wait(max_wait)  # before anything is paid
-        task = await self.submit(task_input)
-        return await task.wait(max_wait)
+        return await (await self.submit(task_input)).wait(max_wait)
 
     def task(self, task_id: str) -> WanTask:
         """The task of that id, without I/O."""
