@@ -77,7 +77,7 @@ def test_a_risen_limit_is_found_again() -> None:
     assert cap.value == cap.known == 20
 
 
-def test_a_probe_counts_only_when_the_window_was_filled_once_more() -> None:
+def test_a_first_step_is_believed_after_three_windows_and_the_next_after_one() -> None:
     cap = LearntCap(20)
     use_up(cap, 1, allowed=10)
     cap.filled(50.0, 1.0)
@@ -87,9 +87,17 @@ def test_a_probe_counts_only_when_the_window_was_filled_once_more() -> None:
     cap.filled(50.9, 1.0)
     cap.accepted(50.9)
     assert cap.known == 10
-    cap.filled(51.2, 1.0)
-    cap.accepted(51.2)
+    for now in (51.2, 52.9):
+        cap.filled(now, 1.0)
+        cap.accepted(now)
+        assert cap.known == 10
+    cap.filled(53.2, 1.0)
+    cap.accepted(53.2)
     assert cap.known == 11
+    for now in (53.3, 54.4):
+        cap.filled(now, 1.0)
+        cap.accepted(now)
+    assert cap.known == 12
 
 
 def test_what_was_sent_along_with_a_refused_probe_does_not_lower_the_cap() -> None:

@@ -253,6 +253,24 @@ def test_rejections_brake_once_per_flight_and_longer_each_time() -> None:
     assert close(pauses, [0.02 * 2**i for i in range(6)])
 
 
+def rejected_beside(accepted: int) -> float:
+    """When the next may go, where so many are in the window and one more is rejected at 0.5."""
+    window = Window(RateLimit(3, per=1.0))
+    for _ in range(accepted):
+        permit = window.take(0.0)
+        assert permit is not None
+        window.accepted(permit, 0.1)
+    permit = window.take(0.4)
+    assert permit is not None
+    window.rejected(permit, 0.5)
+    return window.opens_at(0.5)
+
+
+def test_rejected_where_ours_fill_the_window_they_gather_behind_the_oldest() -> None:
+    assert close([rejected_beside(1)], [0.52])
+    assert close([rejected_beside(2)], [0.1 + 1.001 + 0.075])
+
+
 def test_after_two_rejected_flights_one_call_goes_alone() -> None:
     window = Window(RateLimit(20, per=1.0))
     for now in (0.0, 10.0):

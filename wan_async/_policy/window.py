@@ -12,6 +12,11 @@ less the way back, so its slot is free again for a call that leaves a window aft
   out in its place: 1000 are reached in three round trips, and a wrong one costs 25 rejections.
 - A surprising rejection brakes everybody, once per flight, for 2 % of a window, and for twice as long when it follows
   another with none accepted between, up to 10 windows. After two, one call goes alone to see.
+- Where our own calls fill the cap, that brake lasts until 0.075 windows after the oldest of them is free again, so that
+  they gather into flocks: a stranger slips into the gap between the end of a slot at the provider and its next use, 2 %
+  of a window of 1 s, and costs one of ours a rejection; the gaps of a flock coincide. Shared, a sliding window, used
+  and rejected: 94.8 / 2.0 % without, 95.7 / 1.7 with; 0.05 to 0.15 differ little. Worse: the rejected call's slot held
+  for a part of a window (2.3 %); calls let out in flocks always (a lone one waits); fewer at once (2.0 to 2.6 %).
 - `Retry-After` brakes everybody until then.
 - 1 ‰ of a window is kept back for clocks that count in milliseconds or run fast.
 - The slots are counted anew when none seems free, else 100 times a window: at each call it would cost 1 µs.
@@ -35,6 +40,7 @@ _GROWTH = 4
 _RESERVE = 1e-3
 _BRAKE = 0.02
 _DOUBLINGS = 9
+_GATHER = 0.075
 _COUNT_ANEW = 0.01
 
 
@@ -147,6 +153,8 @@ class Window:
 
     def _strike(self, now: float) -> None:
         self._brake = max(self._brake, now + _BRAKE * self.per * 2**self._strikes)
+        if self._held and self._free <= 1:  # the rejected call's own slot is the only free one
+            self._brake = max(self._brake, self._held[0] + self._reuse() + _GATHER * self.per)
         self._strikes = min(self._strikes + 1, _DOUBLINGS)
         self._struck = now
 
