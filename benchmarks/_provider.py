@@ -130,16 +130,21 @@ class Provider:
 
     async def call(self, who: str = "us") -> Verdict:
         """One call, there and back."""
-        await asyncio.sleep(self._one_way(self._chance))
-        verdict = self._judge(who, asyncio.get_running_loop().time())
-        await asyncio.sleep(self._one_way(self._chance))
+        await asyncio.sleep(self.delay())
+        verdict = self.judge(who, asyncio.get_running_loop().time())
+        await asyncio.sleep(self.delay())
         return verdict
+
+    def delay(self) -> float:
+        """Seconds that the next call, or the next answer, is under way."""
+        return self._one_way(self._chance)
 
     def limit(self, now: float) -> int:
         """Calls in a window, at this time."""
         return next(n for start, n in reversed(self.schedule) if start <= now)
 
-    def _judge(self, who: str, now: float) -> Verdict:
+    def judge(self, who: str, now: float) -> Verdict:
+        """The verdict on a call that arrives now."""
         clock = 1e5 + 0.37 * self.per + now * (1 + 5e-5)  # another start, and 50 ppm fast, as bad quartz is
         wait = self._counter.admit(clock, self.limit(now))
         (self.rejected if wait else self.accepted).append((now, who))

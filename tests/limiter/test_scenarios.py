@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import statistics
 from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
 
-from benchmarks._provider import COUNTERS, Limited, Provider, Schedule, jittery, measure, run, saturate, stranger
+from benchmarks._provider import COUNTERS, Limited, Provider, Schedule, Share, jittery, measure, run, saturate, stranger
 from wan_async._limiter import Limiter, SlidingWindowLimiter
 from wan_async._policy.settings import RateLimit
+from wan_async._policy.window import Window
+
+from .support import play
 
 
 def saturated(limiter: Limiter, provider: Provider, seconds: float) -> None:
@@ -39,27 +44,48 @@ def test_limits_of_any_size_and_round_trips_of_any_length(n: int, one_way: float
     assert share.rejected <= 0.002
 
 
-class Change(NamedTuple):
-    told: int
+class Scenario(NamedTuple):
+    """A life of an account of which 20 calls a window are told, in windows."""
+
     schedule: Schedule
-    spans: tuple[tuple[float, float], ...]  # from ten windows after each change
+    late: tuple[tuple[float, float], ...]  # the stretches from ten windows after each change
+    stranger: tuple[float, float] = (0, 0)  # from and until when one takes a half: ten calls a window
 
 
-LOWER = Change(40, ((0, 20),), ((10, 60),))
-HALVED_THEN_TRIPLED = Change(20, ((0, 20), (30, 10), (60, 30)), ((40, 60), (75, 90)))
-RISING = Change(20, ((0, 5), (40, 20)), ((10, 40), (60, 90)))
+LOWER = Scenario(((0, 10),), ((10, 60),))
+FALLEN_AND_RISEN = Scenario(((0, 20), (30, 10), (80, 20)), ((40, 80), (90, 130)))
+RISEN = Scenario(((0, 5), (50, 20)), ((10, 50), (60, 100)))
+SHARED = Scenario(((0, 20),), ((40, 60), (70, 90)), stranger=(30, 60))
+SEEDS = range(20)
+
+
+def late_shares(scenario: Scenario, per: float, counter: str, retry_after: str, seed: int) -> list[Share]:
+    """What is used and rejected late. The first call is made at any time in the first 6 windows, and all that changes
+    does so up to 12 windows later: calls and probes have a beat, and what one moment shows is its phase.
+    """
+    chance = random.Random(seed)
+    start, later = 6 * chance.random() * per, 12 * chance.random()
+    schedule = tuple((per * (at + later if at else 0), n) for at, n in scenario.schedule)
+    provider = Provider(schedule, per, counter=counter, retry_after=retry_after, seed=seed)
+    come, go = scenario.stranger
+    strangers = [per * (come + later + call / 10) for call in range(int(10 * (go - come)))]
+    late = [(per * (from_ + later), per * (until + later)) for from_, until in scenario.late]
+    play(Window(RateLimit(20, per=per)), provider, start, late[-1][1], strangers=strangers)
+    return [measure(provider, *span, told=20) for span in late]
 
 
 @pytest.mark.parametrize("counter", COUNTERS)
-@pytest.mark.parametrize("retry_after", ["none", "exact"])
-@pytest.mark.parametrize("change", [LOWER, HALVED_THEN_TRIPLED, RISING], ids=["lower", "halved", "rising"])
-def test_a_limit_that_is_not_as_told_is_learnt(change: Change, counter: str, retry_after: str) -> None:
-    provider = Provider(change.schedule, 1.0, counter=counter, retry_after=retry_after)
-    saturated(SlidingWindowLimiter(RateLimit(change.told, per=1.0)), provider, change.spans[-1][1])
-    for start, end in change.spans:
-        share = measure(provider, start, end, told=change.told)
-        assert share.used >= 0.94
-        assert share.rejected <= 0.03
+@pytest.mark.parametrize(("per", "retry_after"), [(1.0, "none"), (10.0, "exact")])
+@pytest.mark.parametrize(
+    "scenario", [LOWER, FALLEN_AND_RISEN, RISEN, SHARED], ids=["lower", "fallen", "risen", "shared"]
+)
+def test_told_too_much_shared_or_changed_the_limit_is_learnt(
+    scenario: Scenario, per: float, retry_after: str, counter: str
+) -> None:
+    runs = [late_shares(scenario, per, counter, retry_after, seed) for seed in SEEDS]
+    for shares in zip(*runs, strict=True):
+        assert statistics.fmean(share.used for share in shares) >= 0.95
+        assert statistics.fmean(share.rejected for share in shares) <= 0.02
 
 
 def test_a_limit_shared_with_a_stranger_is_used_up() -> None:
