@@ -1,15 +1,28 @@
-"""One look at a task: one exchange under one permit of the query limit."""
+"""Looks at tasks: each is one exchange under one permit of the query limit, made by one of a few lookers.
+
+A looker takes a permit, looks at the task that pays most then, and goes on to the next while any is due. When none is,
+it ends, and a timer starts another when the next comes due. So a look costs neither a coroutine nor a timer of its own
+(16 of 75 µs), and whatever waits, one looker at most stands in line for a permit, ahead of the caller's own calls.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+import asyncio
+import math
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from .errors import RateLimitError, TransportError, WanError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from ._policy.agenda import Agenda, Entry
     from ._protocol import TaskRecord
+
+AT_ONCE = 32
+"""Looks under way at once: half of the connections that a pool has by default."""
+
+E = TypeVar("E", bound="Entry")
 
 
 class QueryLimit(Protocol):
@@ -41,3 +54,99 @@ async def look(
         raise
     limiter.accepted(permit)
     return record
+
+
+class Lookers(Generic[E]):
+    """The coroutines that look at what is due, in one event loop at a time.
+
+    Args:
+        agenda: knows what is due.
+        limiter: the query limit.
+        look: looks at one task, under a permit that it ends.
+        broken: told of a bug in the agenda: nothing would be looked at any more.
+    """
+
+    def __init__(
+        self,
+        agenda: Agenda[E],
+        limiter: QueryLimit,
+        look: Callable[[E, float], Awaitable[None]],
+        broken: Callable[[Exception], None],
+    ) -> None:
+        self._agenda = agenda
+        self._limiter = limiter
+        self._look = look
+        self._broken = broken
+        self._running: set[asyncio.Task[None]] = set()
+        self._in_line: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._rings_at = math.inf
+
+    @property
+    def running(self) -> list[asyncio.Task[None]]:
+        """The lookers there are."""
+        return list(self._running)
+
+    def expect(self, due: float) -> None:
+        """Something may be due at this clock, or earlier than was known."""
+        if due < self._rings_at:
+            self._set_timer(due)
+
+    def rest(self) -> None:
+        """Nothing is waited for any more: leave no timer, and nobody in line."""
+        self._set_timer(math.inf)
+        if self._in_line is not None:
+            self._in_line.cancel()
+
+    def _set_timer(self, due: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        loop = asyncio.get_running_loop()
+        self._timer = None if due == math.inf else loop.call_at(max(due, loop.time()), self._ring)
+        self._rings_at = due
+
+    def _ring(self) -> None:
+        self._timer = None
+        self._rings_at = math.inf
+        if self._in_line is None and len(self._running) < AT_ONCE:
+            self._start()
+
+    def _start(self) -> None:
+        looker = asyncio.get_running_loop().create_task(self._look_around(), name="wan-async looker")
+        self._running.add(looker)
+        looker.add_done_callback(self._running.discard)
+
+    async def _look_around(self) -> None:
+        try:
+            while await self._look_once():
+                pass
+        except Exception as bug:  # noqa: BLE001 - it ends all waits and is raised there
+            self._broken(bug)
+        finally:  # when nothing is due, and when nobody waits any more for the task that was looked at
+            due = self._agenda.next_due()
+            if due is not None:
+                self.expect(due)
+
+    async def _look_once(self) -> bool:
+        """Look at one task; False if none is due, or if another looker will see to it."""
+        clock = asyncio.get_running_loop().time
+        while self._agenda.replan():
+            await asyncio.sleep(0)
+        if self._in_line is not None or not self._agenda.any_due(clock()):
+            return False
+        permit = await self._permit()
+        entry = self._agenda.take(clock())
+        if entry is None:
+            self._limiter.released(permit)
+            return True
+        if len(self._running) < AT_ONCE and self._agenda.any_due(clock()):
+            self._start()
+        await self._look(entry, permit)
+        return True
+
+    async def _permit(self) -> float:
+        self._in_line = asyncio.current_task()
+        try:
+            return await self._limiter.acquire()
+        finally:
+            self._in_line = None

@@ -2,8 +2,7 @@
 
 The rules:
 
-- A waiting task is a record in the agenda, not a coroutine. Coroutines exist only for looks under way, AT_ONCE at
-  most, and one for the scheduler while anything is waited for.
+- A waiting task is a record in the agenda, not a coroutine. Coroutines exist only for looks under way (see `_looks`).
 - A look is one permit, one exchange, one verdict on the permit. Which task it goes to is decided when the permit is
   granted, not when it is asked for.
 - Several watches of one task share its looks. Each hears of the end exactly once, or is forgotten.
@@ -17,7 +16,7 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
-from ._looks import QueryLimit, look
+from ._looks import Lookers, QueryLimit, look
 from ._policy.agenda import Agenda
 from ._policy.durations import measured
 from ._policy.polling import Planner, ends_wait, is_denial, retry_age
@@ -30,9 +29,6 @@ if TYPE_CHECKING:
     from ._policy.polling import Schedule
     from ._policy.settings import Polling
     from ._protocol import TaskRecord
-
-AT_ONCE = 32
-"""Looks under way at once: half of the connections that a pool has by default."""
 
 
 class Poller:
@@ -55,11 +51,9 @@ class Poller:
         self.announced: Callable[[str], bool] | None = None
         self._tasks: dict[str, Waiting] = {}
         self._agenda: Agenda[Waiting] = Agenda()
-        self._looks: set[asyncio.Task[None]] = set()
+        self._lookers = Lookers(self._agenda, limiter, self._look, self._break)
         self._asking: dict[Waiting, asyncio.Task[None]] = {}
         self._futures: set[asyncio.Future[TaskRecord]] = set()
-        self._scheduler: asyncio.Task[None] | None = None
-        self._stirred = asyncio.Event()
         self._abandon = self._forget  # one bound method for all watches
 
     @property
@@ -136,14 +130,14 @@ class Poller:
         if task is None:
             return False
         self._agenda.wake(task)
-        self._stirred.set()
+        self._lookers.expect(self._clock())
         return True
 
     def wake_all(self) -> None:
         """Look at all waiting tasks as soon as the limit allows, then as planned: callbacks may have been missed."""
         for task in tuple(self._tasks.values()):
             self._agenda.hasten(task, self._clock())
-        self._stirred.set()
+        self._lookers.expect(self._clock())
 
     def observe(self, kind: Hashable, seconds: float) -> None:
         """Learn that a task of this kind took so long, from a journal for instance."""
@@ -151,14 +145,14 @@ class Poller:
 
     async def aclose(self) -> None:
         """Forget all watches and end all coroutines and timers. Whoever is in `wait` gets a `WanError`."""
-        running = [*self._looks, *([self._scheduler] if self._scheduler else [])]
+        running = self._lookers.running
         for task in tuple(self._tasks.values()):
             while task.watch is not None:
                 task.watch.cancel()
         for future in self._futures:
             if not future.done():
                 future.set_exception(WanError("the client was closed while a task was waited for"))
-        await asyncio.gather(*(task for task in running if not task.done()), return_exceptions=True)
+        await asyncio.gather(*running, return_exceptions=True)
 
     @staticmethod
     def _clock() -> float:
@@ -166,17 +160,12 @@ class Poller:
 
     def _enlist(self, task: Waiting) -> Waiting:
         self._tasks[task.task_id] = task
-        before = self._agenda.next_due()
         self._agenda.plan(task, task.planned())
-        if self._scheduler is None or self._scheduler.done():
-            self._stirred = asyncio.Event()
-            self._scheduler = asyncio.get_running_loop().create_task(self._schedule(), name="wan-async poller")
-        elif before is None or task.due < before:
-            self._stirred.set()
+        self._lookers.expect(task.due)
         return task
 
     def _forget(self, task: Waiting) -> None:
-        """Nobody waits for this task any more: end its look, and the scheduler if it was the last task."""
+        """Nobody waits for this task any more: end its look."""
         if self._tasks.get(task.task_id) is not task:
             return
         del self._tasks[task.task_id]
@@ -184,64 +173,20 @@ class Poller:
         asking = self._asking.get(task)
         if asking is not None and asking is not asyncio.current_task():
             asking.cancel()
-        if not self._tasks and self._scheduler is not None:
-            self._scheduler.cancel()
-            self._scheduler = None
+        if not self._tasks:
+            self._lookers.rest()
             self._agenda.clear()
 
     def _finish(self, task: Waiting, outcome: TaskRecord | WanError) -> None:
         self._forget(task)
         task.settle(outcome)
 
-    async def _schedule(self) -> None:
-        """Send looks out while anything is waited for; `_forget` cancels it."""
-        try:
-            while True:
-                await self._step()
-        except Exception as bug:  # noqa: BLE001 - it ends all waits and is raised there
-            self._scheduler = None
-            for task in tuple(self._tasks.values()):
-                self._finish(task, _broken(task, bug))
-
-    async def _step(self) -> None:
-        if self._agenda.replan():
-            await asyncio.sleep(0)
-        elif len(self._looks) >= AT_ONCE or not self._agenda.any_due(self._clock()):
-            await self._pause()
-        else:
-            self._send(await self._limiter.acquire())
-
-    async def _pause(self) -> None:
-        """Wait until something is due, or something happens."""
-        due = None if len(self._looks) >= AT_ONCE else self._agenda.next_due()
-        timer = None if due is None else asyncio.get_running_loop().call_at(due, self._stirred.set)
-        stirred = self._stirred
-        try:
-            await stirred.wait()
-        finally:
-            stirred.clear()
-            if timer is not None:
-                timer.cancel()
-
-    def _send(self, permit: float) -> None:
-        """Use the permit for the task that pays most now; give it back if none is left."""
-        loop = asyncio.get_running_loop()
-        task = self._agenda.take(loop.time())
-        if task is None:
-            self._limiter.released(permit)
-            return
-        under_way = loop.create_task(self._look(task, permit), name=f"wan-async look {task.task_id}")
-        self._looks.add(under_way)
-        under_way.add_done_callback(self._looked)
-
-    def _looked(self, under_way: asyncio.Task[None]) -> None:
-        self._looks.discard(under_way)
-        self._stirred.set()
+    def _break(self, bug: Exception) -> None:
+        """End all waits: nothing would be looked at any more."""
+        for task in tuple(self._tasks.values()):
+            self._finish(task, _broken(task, bug))
 
     async def _look(self, task: Waiting, permit: float) -> None:
-        if task.watch is None:  # forgotten since the permit was used for it
-            self._limiter.released(permit)
-            return
         asked = self._clock()
         self._asking[task] = cast("asyncio.Task[None]", asyncio.current_task())
         try:
@@ -290,7 +235,7 @@ class Poller:
         schedule.observe(seconds)
         if schedule.revision != before and self._tasks:
             self._agenda.replan_all(self._tasks.values())
-            self._stirred.set()
+            self._lookers.expect(self._clock())
 
 
 def _broken(task: Waiting, bug: Exception) -> WanError:

@@ -103,8 +103,8 @@ class Agenda(Generic[E]):
         self._replan_after: Iterable[E] | None = None
 
     def next_due(self) -> float | None:
-        """The clock at which something may become due; None if nothing is planned."""
-        return self._diary.next_due()
+        """The clock at which something may become due, -inf for what is due; None if nothing is planned."""
+        return -math.inf if self._woken or self._ready else self._diary.next_due()
 
     def plan(self, entry: E, due: float) -> None:
         """Look at a taken or new task at the clock `due`."""
