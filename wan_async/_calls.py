@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ._policy.backoff import Backoff
 from ._protocol import answers, requests
@@ -84,35 +84,35 @@ class Calls:
         self._timeout = timeout.total
         self._notify = notify
 
-    async def create_task(
+    def create_task(
         self, task_input: WanInput, callback_url: str | None = None, intent: Intent | None = None
-    ) -> str:
-        """Submit, at most once in effect, and return the task's id.
+    ) -> Coroutine[Any, Any, str]:
+        """Submit, at most once in effect; gives the task's id when awaited.
 
         Raises:
             SubmissionUnknownError: it was sent and nothing tells whether the task exists.
             ApiError: the service refused it; nothing was created.
             TransportError: no connection could be made for `Retry.max_elapsed` seconds; nothing was created.
         """
-        request = requests.create_task(task_input, callback_url)
-        task_id = await self._submit(request, intent)
-        if self._notify is not None:
-            self._notify(Submitted(task_id, task_input.model))
-        return task_id
+        return self._submit(requests.create_task(task_input, callback_url), task_input.model, intent)
 
-    async def _submit(self, request: Request, intent: Intent | None) -> str:
+    async def _submit(self, request: Request, model: str, intent: Intent | None) -> str:
         backoff: Backoff | None = None
         while True:
             permit = await self._submissions.acquire()
             backoff = backoff or self._backoff()
             try:
-                return await self._submit_once(request, intent, permit)
+                task_id = await self._submit_once(request, intent, permit)
             except RateLimitError as error:
                 backoff, delay, refusal = None, self._throttled(request, error), error
             except (MaintenanceError, TransportError) as error:
                 if isinstance(error, TransportError) and error.sent:
                     raise
                 delay, refusal = self._delay_or_raise(backoff, request, error), error
+            else:
+                if self._notify is not None:
+                    self._notify(Submitted(task_id, model))
+                return task_id
             if intent is not None:
                 await intent.again(refusal)
             await asyncio.sleep(delay)
@@ -193,8 +193,8 @@ class Calls:
         limiter.accepted(permit)
         return value
 
-    async def _exchange(self, request: Request) -> Answer:
-        return await self._transport.exchange(self._base_url, self._key, request, self._timeout)
+    def _exchange(self, request: Request) -> Coroutine[Any, Any, Answer]:
+        return self._transport.exchange(self._base_url, self._key, request, self._timeout)
 
     def _throttled(self, request: Request, error: RateLimitError) -> float:
         """No delay of its own: the limiter brakes, for everybody."""

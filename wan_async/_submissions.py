@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
 
 from ._batch import Adoption, Submission, Watch
 from ._callbacks import Callbacks
@@ -62,18 +62,20 @@ class Submissions:
                 raise
             return task_id
 
-    async def submit_item(self, task_input: WanInput, submission: Submission) -> str:
+    def submit_item(self, task_input: WanInput, submission: Submission) -> Coroutine[Any, Any, str]:
         """Submit one item of a batch, which seeks what is lost itself."""
         url = None
         if self._callbacks is not None and submission.token is not None:
             url = self._callbacks.submission_url(submission.token)
-        return await self._create(task_input, url, submission)
+        return self._create(task_input, url, submission)
 
-    async def _create(self, task_input: WanInput, callback_url: str | None, intent: Intent | None) -> str:
+    def _create(
+        self, task_input: WanInput, callback_url: str | None, intent: Intent | None
+    ) -> Coroutine[Any, Any, str]:
         if not isinstance(task_input, WanInput):
             raise InvalidInputError("task_input", task_input, "an input such as Wan22TextToVideoTurbo")
         self._runtimes.running()
         create = self._calls.create_task
         if not files_in(task_input):  # by way of the transfers it costs 1.5 µs more
-            return await create(task_input, callback_url, intent)
-        return await self._transfers.submit(task_input, lambda ready, its: create(ready, callback_url, its), intent)
+            return create(task_input, callback_url, intent)
+        return self._transfers.submit(task_input, lambda ready, its: create(ready, callback_url, its), intent)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
+from collections.abc import Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 from ._policy.settings import require_positive_integer
 from .errors import ConfigurationError
@@ -30,8 +30,8 @@ CONNECTIONS = 64
 class Transport(Protocol):
     """What carries a request to the provider: a `SessionPool`, or the emulator in the same process."""
 
-    async def exchange(self, base_url: str, key: str, request: Request, timeout: float) -> Answer:
-        """Send one request, once, and give the whole answer.
+    def exchange(self, base_url: str, key: str, request: Request, timeout: float) -> Coroutine[Any, Any, Answer]:
+        """Send one request, once, and give the whole answer when awaited.
 
         Args:
             base_url: scheme and host of the API, without a trailing slash.
@@ -73,9 +73,9 @@ class SessionPool:
         self._loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopSessions] = weakref.WeakKeyDictionary()
         weakref.finalize(self, _close_later, self._loops).atexit = False
 
-    async def exchange(self, base_url: str, key: str, request: Request, timeout: float) -> Answer:
+    def exchange(self, base_url: str, key: str, request: Request, timeout: float) -> Coroutine[Any, Any, Answer]:
         """Send one API request, once; see `Transport.exchange`."""
-        return await self.sessions().exchange(base_url, key, request, timeout)
+        return self.sessions().exchange(base_url, key, request, timeout)
 
     def sessions(self) -> LoopSessions:
         """The running loop's sessions, made when first asked for.

@@ -30,7 +30,13 @@ class Pulled(msgspec.Struct, frozen=True):
 
 
 class Feed:
-    """Pulls from `inputs` when asked, never two at once and never ahead."""
+    """Pulls from `inputs` when asked, never two at once and never ahead.
+
+    Attributes:
+        is_async: True if an item may have to be waited for.
+        over: True if there is nothing more to pull.
+        count: how many were pulled.
+    """
 
     def __init__(self, inputs: Inputs) -> None:
         self._source: AsyncIterator[Any] | Iterator[Any]
@@ -40,6 +46,7 @@ class Feed:
             self._source = iter(cast("Iterable[Any]", inputs))
         else:
             raise ConfigurationError(f"inputs: {inputs!r} is not allowed; allowed: an iterable or async iterable")
+        self.is_async = isinstance(self._source, AsyncIterator)
         self.over = False
         self.count = 0
 

@@ -37,6 +37,29 @@ class Intake:
 
     async def next(self) -> Item | Outcome | None:
         """The next item to send, or an outcome at once; None at the end."""
+        while self._is_free():
+            await self._slots.acquire()  # at once: it is not locked
+            pulled = self._feed.pull_nowait()
+            if pulled is None:
+                self._slots.release()
+                return None
+            if (item := self._admitted_at_once(pulled)) is not None:
+                return item
+            await self._admit([pulled])  # while others pull
+        return await self._next_in_turn()
+
+    def _is_free(self) -> bool:
+        """True if an item can be pulled without waiting: for a slot, for those before, for an async iterable."""
+        waits = self._slots.locked() or self._turn.locked() or self._feed.is_async
+        return not waits and self._queued is None and not self._admitted and self._together == 1
+
+    def _admitted_at_once(self, pulled: Pulled) -> Item | None:
+        """The item of what was pulled, unless it is none or must be looked up."""
+        if pulled.input is None:
+            return None
+        return self._ledger.admit_at_once(item_of(pulled.index, pulled.key or "", pulled.input))
+
+    async def _next_in_turn(self) -> Item | Outcome | None:
         while True:
             async with self._turn:
                 if self._admitted:

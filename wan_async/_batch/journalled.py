@@ -66,6 +66,9 @@ class Journalled:
             await self._journal.requeue((State.UNKNOWN,))
         return await self._journal.spent()
 
+    def admit_at_once(self, item: Item) -> Item | None:
+        return None
+
     async def admit(self, items: list[Item]) -> list[Item | Outcome | None]:
         asked = [(item.key or None, item.input.model, item.content) for item in items]
         known = await self._journal.known(asked)

@@ -68,6 +68,10 @@ class Ledger(Protocol):
         """Open, and give the credits that earlier runs spent or have running."""
         ...
 
+    def admit_at_once(self, item: Item) -> Item | None:
+        """The item, with its final key, if it is to be sent and need not be looked up; else None."""
+        ...
+
     async def admit(self, items: list[Item]) -> list[Item | Outcome | None]:
         """Look items up: each is to be sent (with its final key), an outcome at once, or None if it is known."""
         ...
@@ -125,8 +129,11 @@ class NoJournal:
     async def open(self) -> float:
         return 0.0
 
+    def admit_at_once(self, item: Item) -> Item | None:
+        return item if item.key else _with_key(item)
+
     async def admit(self, items: list[Item]) -> list[Item | Outcome | None]:
-        return [item if item.key else _with_key(item) for item in items]
+        return [self.admit_at_once(item) for item in items]
 
     async def begin(self, item: Item, token: str | None) -> bool:
         return True
@@ -164,7 +171,7 @@ class NoJournal:
 
 def _with_key(item: Item) -> Item:
     digest = blake2b(item.content, digest_size=16, person=b"wan_async").hexdigest()
-    return msgspec.structs.replace(item, key=f"{digest}-{item.index}")
+    return Item(item.index, f"{digest}-{item.index}", item.input, item.content)
 
 
 def outcome_of(item: Item, task_id: str | None = None, result: TaskRecord | WanError | None = None) -> Outcome:
