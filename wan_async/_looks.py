@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, cast
 
 from .errors import RateLimitError, TransportError, WanError
 
@@ -79,6 +79,7 @@ class Lookers(Generic[E]):
         self._broken = broken
         self._running: set[asyncio.Task[None]] = set()
         self._in_line: asyncio.Task[None] | None = None
+        self._looking: dict[E, asyncio.Task[None]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._rings_at = math.inf
 
@@ -91,6 +92,12 @@ class Lookers(Generic[E]):
         """Something may be due at this clock, or earlier than was known."""
         if due < self._rings_at:
             self._set_timer(due)
+
+    def call_off(self, entry: E) -> None:
+        """Nobody waits for this task any more: end the look at it, unless that is what told."""
+        looker = self._looking.get(entry)
+        if looker is not None and looker is not asyncio.current_task():
+            looker.cancel()
 
     def rest(self) -> None:
         """Nothing is waited for any more: leave no timer, and nobody in line."""
@@ -117,8 +124,9 @@ class Lookers(Generic[E]):
         looker.add_done_callback(self._running.discard)
 
     async def _look_around(self) -> None:
+        looker = cast("asyncio.Task[None]", asyncio.current_task())
         try:
-            while await self._look_once():
+            while await self._look_once(looker):
                 pass
         except Exception as bug:  # noqa: BLE001 - it ends all waits and is raised there
             self._broken(bug)
@@ -127,26 +135,28 @@ class Lookers(Generic[E]):
             if due is not None:
                 self.expect(due)
 
-    async def _look_once(self) -> bool:
+    async def _look_once(self, looker: asyncio.Task[None]) -> bool:
         """Look at one task; False if none is due, or if another looker will see to it."""
         clock = asyncio.get_running_loop().time
-        while self._agenda.replan():
+        if self._agenda.replan():
             await asyncio.sleep(0)
+            return True
         if self._in_line is not None or not self._agenda.any_due(clock()):
             return False
-        permit = await self._permit()
+        self._in_line = looker
+        try:
+            permit = await self._limiter.acquire()
+        finally:
+            self._in_line = None
         entry = self._agenda.take(clock())
         if entry is None:
             self._limiter.released(permit)
             return True
         if len(self._running) < AT_ONCE and self._agenda.any_due(clock()):
             self._start()
-        await self._look(entry, permit)
-        return True
-
-    async def _permit(self) -> float:
-        self._in_line = asyncio.current_task()
+        self._looking[entry] = looker
         try:
-            return await self._limiter.acquire()
+            await self._look(entry, permit)
         finally:
-            self._in_line = None
+            del self._looking[entry]
+        return True

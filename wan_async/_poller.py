@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from ._looks import Lookers, QueryLimit, look
 from ._policy.agenda import Agenda
@@ -52,7 +52,6 @@ class Poller:
         self._tasks: dict[str, Waiting] = {}
         self._agenda: Agenda[Waiting] = Agenda()
         self._lookers = Lookers(self._agenda, limiter, self._look, self._break)
-        self._asking: dict[Waiting, asyncio.Task[None]] = {}
         self._futures: set[asyncio.Future[TaskRecord]] = set()
         self._abandon = self._forget  # one bound method for all watches
 
@@ -170,9 +169,7 @@ class Poller:
             return
         del self._tasks[task.task_id]
         self._agenda.drop(task)
-        asking = self._asking.get(task)
-        if asking is not None and asking is not asyncio.current_task():
-            asking.cancel()
+        self._lookers.call_off(task)
         if not self._tasks:
             self._lookers.rest()
             self._agenda.clear()
@@ -188,7 +185,6 @@ class Poller:
 
     async def _look(self, task: Waiting, permit: float) -> None:
         asked = self._clock()
-        self._asking[task] = cast("asyncio.Task[None]", asyncio.current_task())
         try:
             self._heed(task, await look(self._read, task.task_id, self._limiter, permit), asked)
         except asyncio.CancelledError:
@@ -196,8 +192,6 @@ class Poller:
             raise
         except Exception as bug:  # noqa: BLE001 - it ends this task's wait and is raised there
             self._finish(task, _broken(task, bug))
-        finally:
-            del self._asking[task]
 
     def _heed(self, task: Waiting, answer: TaskRecord | WanError, asked: float) -> None:
         """Draw the consequence of one answer, unless nobody waits any more."""

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.poller.support import ROUND_TRIP, Heard, Paced, Permits, Provider, mean, others, poller
+from wan_async._looks import AT_ONCE
 from wan_async._policy.polling import DENIALS, GRACE
 from wan_async._policy.settings import Polling
-from wan_async._looks import AT_ONCE
 from wan_async._poller import Poller
 from wan_async._protocol import TaskRecord, TaskState
 from wan_async.errors import (

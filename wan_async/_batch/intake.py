@@ -38,19 +38,19 @@ class Intake:
     async def next(self) -> Item | Outcome | None:
         """The next item to send, or an outcome at once; None at the end."""
         while self._is_free():
-            await self._slots.acquire()  # at once: it is not locked
-            pulled = self._feed.pull_nowait()
+            await self._slots.acquire()
+            pulled = self._feed.pull_nowait() if self._is_free() else None
             if pulled is None:
                 self._slots.release()
-                return None
+                continue
             if (item := self._admitted_at_once(pulled)) is not None:
                 return item
             await self._admit([pulled])  # while others pull
         return await self._next_in_turn()
 
     def _is_free(self) -> bool:
-        """True if an item can be pulled without waiting: for a slot, for those before, for an async iterable."""
-        waits = self._slots.locked() or self._turn.locked() or self._feed.is_async
+        """True if whoever has a slot may pull: nothing is there before, and the next item need not be waited for."""
+        waits = self._feed.is_async or self._feed.over or self._turn.locked()
         return not waits and self._queued is None and not self._admitted and self._together == 1
 
     def _admitted_at_once(self, pulled: Pulled) -> Item | None:
