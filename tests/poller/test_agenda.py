@@ -52,6 +52,20 @@ def test_a_diary_gives_what_is_due_together_in_order() -> None:
     assert given_out == [0.5, 3.0, 3.01, 3.02, 7.0]
 
 
+def test_a_diary_takes_more_on_the_page_that_has_begun() -> None:
+    diary: Diary[Note] = Diary()
+    moved = Note(3.05)
+    diary.add(moved)
+    assert diary.pop(3.0) is None
+    for due in (3.02, 3.04, 3.01):
+        diary.add(Note(due))
+    moved.due = 3.03
+    diary.outdate()
+    diary.add(moved)
+    assert [note.due for note in iter(lambda: diary.pop(4.0), None)] == [3.01, 3.02, 3.03, 3.04]
+    assert diary.next_due() is None
+
+
 def test_a_diary_drops_outdated_places() -> None:
     diary: Diary[Note] = Diary()
     kept = Note(5000.0)
@@ -105,15 +119,50 @@ def test_of_what_is_due_the_likeliest_is_taken_first() -> None:
     assert [entry.task_id for entry in order if entry] == ["old", "middle", "young"]
 
 
-def test_what_is_overdue_beats_what_is_likely() -> None:
+def certain(seconds: float) -> Learnt:
     schedule = Learnt()
     for _ in range(50):
-        schedule.observe(50.0)
-    likely, overdue = Entry("likely", schedule, 0.0), Entry("overdue", schedule, 1000.0)
-    likely.due, overdue.due = 1000.0, 1000.0 - FAIR
-    assert overdue.worth(1001.0) > likely.worth(1001.0) - 0.01
-    overdue.due = 1000.0 - FAIR / 2
-    assert overdue.worth(1001.0) < likely.worth(1001.0)
+        schedule.observe(seconds)
+    return schedule
+
+
+def test_what_is_overdue_beats_what_is_late() -> None:
+    schedule = certain(50.0)
+    late, overdue = Entry("late", schedule, 0.0), Entry("overdue", schedule, 90.0)  # late by all that it took
+    late.due, overdue.due = 100.0, 100.0 - 1.1 * FAIR
+    assert overdue.worth(100.0) > late.worth(100.0)
+    overdue.due = 100.0 - 0.8 * FAIR
+    assert overdue.worth(100.0) < late.worth(100.0)
+
+
+@pytest.mark.parametrize(("later", "first"), [(40.0, "short"), (140.0, "long")])
+def test_of_what_is_done_the_latest_by_its_duration_is_taken_first(later: float, first: str) -> None:
+    agenda: Agenda[Entry] = Agenda()
+    now = 1000.0
+    entries = [
+        Entry("short", certain(60.0), now - 60.0 - 20.0),  # a third late
+        Entry("long", certain(300.0), now - 300.0 - later),
+    ]
+    for entry in entries:
+        agenda.plan(entry, entry.planned())
+    taken = agenda.take(now)
+    assert taken is not None
+    assert taken.task_id == first
+
+
+def test_while_nobody_waits_long_the_first_in_line_is_taken() -> None:
+    agenda, entries = planned(0.0, 0.02, 0.01)
+    assert [agenda.take(10.03) for _ in entries] == [entries[0], entries[2], entries[1]]
+
+
+def test_more_than_are_ranked_at_once_all_come_to_turn() -> None:
+    agenda, entries = planned(*(number / 1000 for number in range(5000)))
+    assert [agenda.any_due(100.0), agenda.any_due(100.0)] == [True, True]
+    for entry in entries[::5]:
+        agenda.drop(entry)
+    taken = [agenda.take(100.0 + number / 10) for number in range(4000)]
+    assert set(taken) == set(entries) - set(entries[::5])
+    assert agenda.take(1000.0) is None
 
 
 def test_under_overload_everybody_comes_to_turn() -> None:
@@ -150,6 +199,15 @@ def test_a_task_woken_while_ready_is_taken_once() -> None:
     assert agenda.any_due(20.0)
     agenda.wake(entries[1])
     assert [agenda.take(20.0), agenda.take(20.0), agenda.take(20.0)] == [entries[1], entries[0], None]
+
+
+def test_a_task_woken_while_ready_and_due_again_is_taken_once_more() -> None:
+    agenda, entries = planned(0.0, 1.0, first=50.0)
+    assert agenda.any_due(51.5)
+    agenda.wake(entries[1])
+    assert agenda.take(51.5) is entries[1]
+    agenda.plan(entries[1], 52.0)
+    assert [agenda.take(52.0) for _ in range(3)].count(entries[1]) == 1
 
 
 def test_a_task_woken_while_looked_at_is_looked_at_again_at_once() -> None:

@@ -66,15 +66,25 @@ def test_looks_go_on_for_ever_in_bounded_number(durations: list[float]) -> None:
 
 
 @given(samples, seconds, seconds, seconds)
-def test_the_chance_of_being_done_grows_with_age(durations: list[float], seen: float, one: float, two: float) -> None:
+def test_lateness_grows_with_age(durations: list[float], seen: float, one: float, two: float) -> None:
     known = learnt(durations)
     earlier, later = sorted((seen + one, seen + two))
-    assert -1e-9 <= known.chance(seen, earlier) <= known.chance(seen, later) + 1e-9 <= 1 + 2e-9
+    assert -1e-9 <= known.lateness(seen, earlier) <= known.lateness(seen, later) * (1 + 1e-9) + 1e-9
 
 
-def test_the_chance_grows_beyond_all_that_was_learnt() -> None:
+@pytest.mark.parametrize("seen", [NEVER, 0.0, 45.0, 60.0, 75.0])
+@pytest.mark.parametrize("age", [50.0, 65.0, 80.0, 95.0, 200.0])
+def test_lateness_is_what_tasks_undone_by_then_would_have(seen: float, age: float) -> None:
+    durations = [40 + number * 60 / 127 for number in range(128)]
+    left = [took for took in durations if took > seen]
+    expected = sum(max(age - took, 0.0) / took for took in left) / len(left)
+    assert learnt(durations).lateness(seen, age) == pytest.approx(expected, rel=0.1, abs=0.02)
+
+
+def test_lateness_grows_beyond_all_that_was_learnt() -> None:
     known = learnt([10.0] * 20)
-    assert 0.1 < known.chance(20.0, 22.0) < 0.5 < known.chance(20.0, 40.0) < 1
+    assert 0 < known.lateness(20.0, 22.0) < 0.1 < known.lateness(20.0, 40.0) < 1 < known.lateness(20.0, 80.0)
+    assert 2.4 < learnt([10.0]).lateness(0.0, 40.0) < 2.6  # two thirds found 3 late, the others, older than 12.5, 1.4
 
 
 @pytest.mark.parametrize("bad", [-1.0, math.inf, math.nan])
@@ -210,8 +220,8 @@ def test_a_task_of_unknown_age_is_looked_at_at_once(polling: Polling) -> None:
     assert schedule.next_look(0.0, 0) >= 2
     schedule.observe(100.0)
     assert schedule.next_look(NEVER, 0) == schedule.revision == 0
-    assert 0 < schedule.chance(1.0, 2.0) < 1
-    assert schedule.chance(NEVER, 0.0) == 0
+    assert 0 < schedule.lateness(1.0, 2.0) < schedule.lateness(1.0, 3.0) < 1
+    assert schedule.lateness(NEVER, 0.0) == 0
 
 
 def test_ranks_of_a_kind_go_round() -> None:

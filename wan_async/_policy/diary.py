@@ -37,7 +37,18 @@ class Diary(Generic[D]):
         soonest: a time before which nothing comes up; infinite if nothing is noted.
     """
 
-    __slots__ = ("_far", "_far_size", "_in_order", "_near", "_near_dues", "_next_page", "_numbers", "_outdated", "_until", "soonest")
+    __slots__ = (
+        "_far",
+        "_far_size",
+        "_in_order",
+        "_near",
+        "_near_dues",
+        "_next_page",
+        "_numbers",
+        "_outdated",
+        "_until",
+        "soonest",
+    )
 
     def __init__(self) -> None:
         self.soonest = math.inf
@@ -60,9 +71,8 @@ class Diary(Generic[D]):
         due = entry.due
         if due == math.inf:
             return
-        if due < self.soonest:
-            self.soonest = due
         if due < self._until:
+            self.soonest = min(self.soonest, due)
             self._near.append(entry)
             self._near_dues.append(due)
             self._in_order = False
@@ -74,6 +84,7 @@ class Diary(Generic[D]):
             self._far[number] = [entry]
             heappush(self._numbers, number)
             self._next_page = self._numbers[0] / _PAGES
+            self.soonest = min(self.soonest, self._next_page)
         else:
             page.append(entry)
 

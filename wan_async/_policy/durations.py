@@ -8,9 +8,9 @@ into cells of equal mass. From it a table is worked out backwards, cell by cell:
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections import deque
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -54,7 +54,20 @@ class Durations:
         revision: goes up when the table has changed so much that waiting tasks should be planned anew.
     """
 
-    __slots__ = ("_best", "_cells", "_due", "_recent", "_sorted", "_told", "_told_at", "count", "revision")
+    __slots__ = (
+        "_best",
+        "_cells",
+        "_due",
+        "_recent",
+        "_slopes",
+        "_sorted",
+        "_tail",
+        "_told",
+        "_told_at",
+        "_weights",
+        "count",
+        "revision",
+    )
 
     def __init__(self) -> None:
         self.count = 0
@@ -62,7 +75,10 @@ class Durations:
         self._recent: deque[float] = deque()
         self._sorted: list[float] = []
         self._cells: list[float] = []
+        self._tail = 1.0
+        self._weights: list[float] = []
         self._best: list[float] = []
+        self._slopes: list[float] = []
         self._due = 0
         self._told = 0.0
         self._told_at = 0
@@ -86,36 +102,36 @@ class Durations:
         Once the first tasks of its kind are done at that age it is not left alone for longer than it was waited for:
         what was learnt of two humps does not tell where exactly the first one ends.
         """
-        cells, best = self._cells, self._best
+        cells = self._cells
         cell = bisect_left(cells, seen)
         if cell == len(cells):
             return seen + _late_gap(seen)
-        look = best[cell]
-        if cell > 0:
-            within = (seen - cells[cell - 1]) / (cells[cell] - cells[cell - 1])
-            look = min(best[cell - 1] + within * (look - best[cell - 1]), 2 * seen)
-        return min(look, seen + MAX_GAP)
+        look = self._best[cell] + self._slopes[cell] * (seen - cells[cell])
+        if cell > 0 and look > 2 * seen:
+            look = 2 * seen
+        return look if look < seen + MAX_GAP else seen + MAX_GAP
 
-    def chance(self, seen: float, age: float) -> float:
-        """How likely a task that was not done at age `seen` is done at `age`, 0 to 1."""
-        return 1 - self._left(age) / self._left(seen)
-
-    def _left(self, age: float) -> float:
-        """The part of all tasks that is not done at `age`: never 0."""
-        cells = self._cells
-        cell = bisect_left(cells, age)
-        if cell == 0:
-            return 1.0
-        tail = 1 / (len(self._recent) + 2)
-        if cell == len(cells):
-            return tail * (cells[-1] / age) ** _TAIL_POWER
-        within = (age - cells[cell - 1]) / (cells[cell] - cells[cell - 1])
-        return 1 - (1 - tail) * (cell - 1 + within) / (len(cells) - 1)
+    def lateness(self, seen: float, age: float) -> float:
+        """How late a look at `age` likely finds a task not done at age `seen`, as a part of its duration; to a cell."""
+        cells, last = self._cells, len(self._cells) - 1
+        from_, to = bisect_left(cells, seen), bisect_right(cells, age) - 1
+        if from_ > last:
+            return _tail_lateness(age / seen)
+        if to < from_:
+            return 0.0
+        mass = (1 - self._tail) / last
+        late = age * (self._weights[to] - self._weights[from_]) - (to - from_) * mass
+        if to == last:
+            late += self._tail * _tail_lateness(age / cells[last])
+        return late / (1 - from_ * mass)
 
     def _learn(self) -> None:
         self._due = self.count + max(1, len(self._recent) // 8)
         self._cells = _cells(self._sorted)
-        self._best = _best_looks(self._cells, 1 / (len(self._recent) + 2))
+        self._tail = 1 / (len(self._recent) + 2)
+        self._weights = _weights(self._cells, self._tail)
+        self._best = _best_looks(self._cells, self._weights, self._tail)
+        self._slopes = _slopes(self._cells, self._best)
         first = self._best[0]
         if self.count >= 2 * self._told_at or abs(first - self._told) > LATE_PART * self._told:
             self.revision += 1
@@ -125,6 +141,11 @@ class Durations:
 def _late_gap(seen: float) -> float:
     """Seconds to the next look at a task older than all that was learnt."""
     return min(max(LATE_PART * seen, _LATE_LEAST), LATE_GAP)
+
+
+def _tail_lateness(times: float) -> float:
+    """How late a task older than all that was learnt is likely found so many times its age later."""
+    return (_TAIL_POWER * times - _TAIL_POWER - 1 + times**-_TAIL_POWER) / (_TAIL_POWER + 1)
 
 
 def _cells(samples: list[float]) -> list[float]:
@@ -155,14 +176,23 @@ def _growing(bounds: list[float]) -> list[float]:
     return bounds
 
 
-def _best_looks(cells: list[float], tail: float) -> list[float]:
+def _weights(cells: list[float], tail: float) -> list[float]:
+    """Up to each bound: mass by age, so that lateness counts as a part of the duration."""
+    mass = (1 - tail) / (len(cells) - 1)
+    return list(accumulate((2 * mass / (below + above) for below, above in pairwise(cells)), initial=0.0))
+
+
+def _slopes(cells: list[float], best: list[float]) -> list[float]:
+    """How fast the best look moves with the age below each bound."""
+    steps = zip(pairwise(cells), pairwise(best), strict=True)
+    return [0.0, *((best2 - best1) / (cell2 - cell1) for (cell1, cell2), (best1, best2) in steps)]
+
+
+def _best_looks(cells: list[float], weights: list[float], tail: float) -> list[float]:
     """For each bound: the best next look at a task not done there."""
     last = len(cells) - 1
     mass = (1 - tail) / last
     price = PRICE * cells[last // 2] / (cells[last // 2] + _SHORT)
-    weights = [0.0]  # up to each bound: mass by age, so that lateness counts as a part of the duration
-    for below, above in pairwise(cells):
-        weights.append(weights[-1] + 2 * mass / (below + above))
     costs = [0.0] * last + [tail * (2 * price + LATE_PART / 2)]
     best = [0.0] * last + [cells[last] + _late_gap(cells[last])]
     for here in range(last - 1, -1, -1):
