@@ -1,10 +1,17 @@
-"""What a waiting task costs: bytes each, and µs to look at it and plan it again, with a million of them.
+"""What a waiting task costs: bytes each, and µs to reschedule it, with a million of them.
 
 `python -m benchmarks.waiting [--quick] [--json] [--tasks N]`
 
 Measured: resident memory per task while `--tasks` tasks are waited for by one poller (with and without the task's id);
-CPU per cycle of taking the next due task from the agenda and planning it anew. For comparison (measured on CPython 3.11
-at a million, with nothing but a sleep in each): an asyncio task 1,494 bytes, one in an anyio task group 4,746.
+CPU per look that finds its task undone, of all but the HTTP exchange and asyncio: what the lookers and the poller ask
+of agenda, diary and schedule. That is whether anything is to be planned anew, whether any task is due, taking one off
+the diary, whether more are due, noting that it is undone, asking its schedule for the next look, planning it. It is the
+median of five rounds of 200,000 looks after one more, with the schedule learnt of tasks of 300 s ± 12 % and with
+`Polling(first=10, interval=60)`: 15,000 looks a second at a million tasks. The clock goes on to the next that is due,
+by a millisecond at least; a task older than all that was learnt begins anew.
+
+For comparison (measured on CPython 3.11 at a million, with nothing but a sleep in each): an asyncio task 1,494 bytes,
+one in an anyio task group 4,746.
 """
 
 from __future__ import annotations
@@ -13,19 +20,22 @@ import argparse
 import asyncio
 import gc
 import random
+import statistics
 import time
 from pathlib import Path
 
 from wan_async import Polling, RateLimit, TaskRecord, WanError
 from wan_async._limiter import SlidingWindowLimiter
 from wan_async._policy.agenda import Agenda, Entry
-from wan_async._policy.polling import Planner
+from wan_async._policy.polling import Planner, Schedule
 from wan_async._poller import Poller
 
 from ._report import Row, show
 
 _PAGE = 4096
-_CYCLES = 200_000
+_LOOKS = 200_000
+_ROUNDS = 5
+_OLDEST = 400.0
 
 
 def _resident() -> int:
@@ -54,20 +64,45 @@ async def bytes_each(tasks: int) -> tuple[float, float]:
     return (after - with_ids) / tasks, (after - before) / tasks
 
 
-def reschedule(tasks: int) -> float:
-    """CPU µs to take the next due task and plan it again, with so many planned over a minute."""
+def reschedule(tasks: int, polling: Polling) -> float:
+    """CPU µs to take a due task, see it undone and plan it again, with so many of all ages waiting."""
     chance = random.Random(7)
-    schedule = Planner(Polling(first=10.0, interval=10.0)).schedule("")
+    schedule = Planner(polling).schedule("")
+    for _ in range(128):
+        schedule.observe(chance.gauss(300.0, 36.0))
+    agenda = _agenda(tasks, schedule, chance)
+    now = look_at(agenda, 0.0)
+    rounds: list[float] = []
+    for _ in range(_ROUNDS):
+        cpu = time.process_time()
+        now = look_at(agenda, now)
+        rounds.append(time.process_time() - cpu)
+    return statistics.median(rounds) / _LOOKS * 1e6
+
+
+def _agenda(tasks: int, schedule: Schedule, chance: random.Random) -> Agenda[Entry]:
+    """Tasks of all ages, each looked at until now as its schedule says."""
     agenda: Agenda[Entry] = Agenda()
     for number in range(tasks):
-        agenda.plan(Entry(str(number), schedule, -10.0), chance.uniform(0.0, 60.0))
-    now, cpu = 0.0, time.process_time()
-    for _ in range(_CYCLES):
-        while (entry := agenda.take(now)) is None:
-            now = max(now, agenda.next_due() or now) + 1e-3
-        entry.failures = 1  # planned by hand, not by its schedule
-        agenda.plan(entry, now + 60.0)
-    return (time.process_time() - cpu) / _CYCLES * 1e6
+        entry = Entry(str(number), schedule, -chance.uniform(0.0, _OLDEST))
+        while (due := entry.planned()) < 0.0:
+            entry.looked = due
+        agenda.plan(entry, due)
+    return agenda
+
+
+def look_at(agenda: Agenda[Entry], now: float) -> float:
+    """Look at the next so many tasks; gives the clock after it."""
+    for _ in range(_LOOKS):
+        agenda.replan()
+        while not agenda.any_due(now) or (entry := agenda.take(now)) is None:
+            now = max(now + 1e-3, agenda.next_due() or now)
+        agenda.any_due(now)
+        if now - entry.since > _OLDEST:
+            entry.since = now
+        entry.undone(now)
+        agenda.plan(entry, entry.next_due(now))
+    return now
 
 
 def measure(tasks: int) -> tuple[list[Row], dict[str, float]]:
@@ -76,7 +111,8 @@ def measure(tasks: int) -> tuple[list[Row], dict[str, float]]:
     rows: list[Row] = [
         {"what": f"a waiting task of {tasks}, bytes", "value": plain},
         {"what": "the same with its id, bytes", "value": with_id},
-        {"what": "taken and planned again, CPU µs", "value": reschedule(tasks)},
+        {"what": "rescheduled as learnt, CPU µs", "value": reschedule(tasks, Polling())},
+        {"what": "rescheduled as given, CPU µs", "value": reschedule(tasks, Polling(first=10.0, interval=60.0))},
     ]
     return rows, {"waiting task: bytes to an asyncio task's": plain / 1494}
 
