@@ -143,8 +143,9 @@ class WanClient:
             ApiError: the service refused it; nothing was created.
             TransportError: no connection could be made for `Retry.max_elapsed` seconds; nothing was created.
         """
+        here = self._runtimes.running()  # before: a client closed meanwhile must not be opened again
         task_id = await self._submissions.submit(task_input, callback_url)
-        return WanTask(self._calls, self._poller, task_id, kind_of(task_input))
+        return WanTask(self._calls, self._runtimes.running, task_id, kind_of(task_input), here.clock())
 
     async def run(self, task_input: WanInput, *, max_wait: float | None = None) -> TaskRecord:
         """Create a task and wait for its clip.
@@ -165,7 +166,7 @@ class WanClient:
         """The task of that id, without I/O."""
         if not isinstance(task_id, str) or not task_id or not task_id.isprintable():
             raise InvalidInputError("task_id", task_id, "printable text of at least 1 character")
-        return WanTask(self._calls, self._poller, task_id)
+        return WanTask(self._calls, self._runtimes.running, task_id)
 
     async def record(self, task_id: str) -> TaskRecord:
         """The task's record, now; a failed task is a record too.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import weakref
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, NamedTuple
@@ -23,10 +24,19 @@ SAFETY_NET = Polling(first=120.0, interval=120.0)
 
 
 class Runtime(NamedTuple):
-    """A client in one event loop: what waits for tasks, and what hears of them."""
+    """A client in one event loop: what waits for tasks, and what hears of them.
+
+    Attributes:
+        ahead: seconds by which the process's clock was ahead of the loop's when this was opened.
+    """
 
     poller: Poller
     wakeups: WakeUps
+    ahead: float
+
+    def clock(self) -> float:
+        """Seconds by the loop's clock, but counted from the same moment in all loops of the process."""
+        return asyncio.get_running_loop().time() + self.ahead
 
 
 class Runtimes:
@@ -65,7 +75,7 @@ class Runtimes:
             self._bus.attach(wakeups)
         if isinstance(self._pool, SessionPool):
             self._pool.hold()
-        return Runtime(poller, wakeups)
+        return Runtime(poller, wakeups, time.monotonic() - asyncio.get_running_loop().time())
 
     async def aclose(self) -> None:
         """Close the running loop's, and let the pool go."""

@@ -13,7 +13,7 @@ from .models import CustomInput, WanInput
 
 if TYPE_CHECKING:
     from ._calls import Calls
-    from ._poller import Poller
+    from ._runtime import Runtime
 
 
 class WanTask:
@@ -23,12 +23,21 @@ class WanTask:
         id: the task's opaque id; all that is needed to find the task again with `WanClient.task`.
     """
 
-    __slots__ = ("_calls", "_kind", "_poller", "id")
+    __slots__ = ("_calls", "_kind", "_running", "_submitted", "id")
 
-    def __init__(self, calls: Calls, poller: Callable[[], Poller], task_id: str, kind: Hashable = None) -> None:
+    def __init__(
+        self,
+        calls: Calls,
+        running: Callable[[], Runtime],
+        task_id: str,
+        kind: Hashable = None,
+        submitted: float | None = None,
+    ) -> None:
+        """`submitted`: when, by the clock of the runtime; None: rebuilt from its id, it may have ended long ago."""
         self._calls = calls
-        self._poller = poller
+        self._running = running
         self._kind = kind
+        self._submitted = submitted
         self.id: str = task_id
 
     def __repr__(self) -> str:
@@ -41,8 +50,10 @@ class WanTask:
     async def wait(self, max_wait: float | None = None) -> TaskRecord:
         """Wait until the task has ended, and give its record; see `WanClient.wait`."""
         require_max_wait(max_wait)
-        unaged = self._kind is None  # rebuilt from its id: it may have ended long ago
-        record = await self._poller().wait(self.id, kind=self._kind, max_wait=max_wait, at_once=unaged)
+        here, submitted = self._running(), self._submitted
+        age = 0.0 if submitted is None else max(here.clock() - submitted, 0.0)
+        wait = here.poller.wait(self.id, kind=self._kind, age=age, max_wait=max_wait, at_once=submitted is None)
+        record = await wait
         if record.state is TaskState.FAIL:
             raise TaskFailedError(record)
         return record
@@ -50,7 +61,7 @@ class WanTask:
     async def watch(self) -> AsyncGenerator[TaskRecord]:
         """The task's records as they change, the first at once; the last is final, a failed one too."""
         records: asyncio.Queue[TaskRecord | None] = asyncio.Queue()
-        wait = self._poller().wait(self.id, kind=self._kind, at_once=True, seen=records.put_nowait)
+        wait = self._running().poller.wait(self.id, kind=self._kind, at_once=True, seen=records.put_nowait)
         end = asyncio.ensure_future(wait)
         end.add_done_callback(lambda _: records.put_nowait(None))
         last: TaskRecord | None = None

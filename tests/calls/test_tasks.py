@@ -19,6 +19,7 @@ from wan_async import (
     WanError,
 )
 from wan_async.emulator import Emulator, Fault
+from wan_async.emulator.virtual_time import VirtualTimeLoop
 
 pytestmark = pytest.mark.virtual_time
 
@@ -95,6 +96,36 @@ async def test_a_task_rebuilt_from_its_id_is_looked_at_at_once() -> None:
         began = loop.time()
         await wan.task(task.id).wait()
         assert loop.time() - began < 1.0
+
+
+async def test_a_task_waited_for_late_is_found_by_its_age() -> None:
+    provider, wan = site(seconds=200.0)
+    loop = asyncio.get_running_loop()
+    async with wan:
+        await asyncio.gather(*(wan.run(CLIP) for _ in range(10)))
+        began, polls = loop.time(), provider.stats.polls
+        task = await wan.submit(CLIP)
+        await asyncio.sleep(150)
+        await task.wait()
+        assert 200 <= loop.time() - began <= 210
+        assert provider.stats.polls - polls <= 5
+        await asyncio.sleep(100)
+        began = loop.time()
+        await task.wait()  # it ended long ago
+        assert loop.time() - began < 1.0
+
+
+def test_a_clients_clock_goes_on_from_one_event_loop_to_the_next() -> None:
+    _, wan = site()
+
+    async def clock() -> float:
+        async with wan:
+            return wan._runtimes.running().clock()  # pyright: ignore[reportPrivateUsage]
+
+    with asyncio.Runner() as real:
+        first = real.run(clock())
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as virtual:  # its own clock starts at 0
+        assert 0 <= virtual.run(clock()) - first < 60
 
 
 async def test_a_fresh_tasks_null_record_is_waited_for_and_an_unknown_tasks_is_not_for_ever() -> None:
