@@ -17,6 +17,8 @@ OPTIONAL = {
     "aiohttp", "av", "click", "fastapi", "jinja2", "litestar", "numpy", "obstore", "PIL", "puremagic", "pydantic",
     "redis", "rich", "sqlite3", "starlette", "uvloop", "yarl",
 }  # fmt: skip
+LATER = {"anyio", "html", "mimetypes", "pickle", "wan_async._journal", "wan_async._transfers"}
+"""Milliseconds each, for what few use or what the first client loads."""
 INTEGRATIONS = "wan_async.integrations."
 MODULES = sorted(
     module.name
@@ -36,11 +38,21 @@ def test_importing_it_loads_nothing_that_may_not_be_used() -> None:
     loaded = python("import sys, wan_async; print(*sys.modules)").stdout.split()
     assert "wan_async._client" in loaded
     assert not OPTIONAL & {name.partition(".")[0] for name in loaded}
+    assert not LATER & set(loaded)
 
 
-def test_the_journals_names_are_loaded_when_used() -> None:
-    used = python("import sys, wan_async; print('sqlite3' in sys.modules, wan_async.Journal.__name__)")
-    assert used.stdout.split() == ["False", "Journal"]
+@pytest.mark.parametrize(("name", "module"), [("Journal", "_journal"), ("UploadedFile", "_transfers")])
+def test_names_that_bring_much_are_loaded_when_used(name: str, module: str) -> None:
+    program = f"import sys, wan_async; print('wan_async.{module}' in sys.modules, wan_async.{name}.__name__)"
+    assert python(program).stdout.split() == ["False", name]
+
+
+def test_the_first_client_loads_what_would_hold_up_its_loop() -> None:
+    loaded = python("import sys, wan_async; wan_async.WanClient('k'); print(*sys.modules)").stdout.split()
+    assert {"aiohttp", "anyio", "wan_async._transfers.downloads", "wan_async._transfers.uploads"} <= set(loaded)
+
+
+def test_a_misspelt_name_is_no_attribute() -> None:
     with pytest.raises(AttributeError, match="no attribute 'Jornal'"):
         getattr(wan_async, "Jornal")  # noqa: B009
 

@@ -13,7 +13,6 @@ from ._policy.settings import Polling, RateLimit, Retry, Timeout
 from ._protocol import TaskRecord, TaskState
 from ._protocol.callbacks import WakeUp
 from ._task import WanTask
-from ._transfers import UploadedFile
 from ._transport import SessionPool, Transport
 from ._version import __version__
 from .errors import (
@@ -53,6 +52,7 @@ if TYPE_CHECKING:
     from ._journal import Entry as JournalEntry
     from ._journal import Journal, JournalCounts
     from ._journal import State as JournalState
+    from ._transfers import UploadedFile
 
 __all__ = [
     "ApiError",
@@ -109,19 +109,21 @@ __all__ = [
     "__version__",
 ]
 
-_OF_JOURNALS = {
-    "Journal": "Journal",
-    "JournalCounts": "JournalCounts",
-    "JournalEntry": "Entry",
-    "JournalState": "State",
+_LATER = {
+    "Journal": ("._journal", "Journal"),
+    "JournalCounts": ("._journal", "JournalCounts"),
+    "JournalEntry": ("._journal", "Entry"),
+    "JournalState": ("._journal", "State"),
+    "UploadedFile": ("._transfers", "UploadedFile"),
 }
-"""Loaded when used: with sqlite3 they are 8 of the 88 ms that importing all would take."""
+"""Loaded when used: with sqlite3 and anyio they are 15 of the 95 ms that importing all would take."""
 
 
 def __getattr__(name: str) -> object:
-    if name not in _OF_JOURNALS:
+    if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from . import _journal
+    from importlib import import_module
 
-    value = globals()[name] = getattr(_journal, _OF_JOURNALS[name])
+    module, its = _LATER[name]
+    value = globals()[name] = getattr(import_module(module, __name__), its)
     return value

@@ -18,7 +18,6 @@ from ._protocol import TaskRecord
 from ._runtime import Runtimes
 from ._submissions import Submissions
 from ._task import WanTask, kind_of, require_max_wait
-from ._transfers import Transfers, Uploadable, UploadedFile
 from ._transport import Transport
 from ._windows import Windows
 from .errors import InvalidInputError, WanError
@@ -27,6 +26,8 @@ from .models import WanInput
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+    from ._transfers import Uploadable, UploadedFile
 
 LIMIT = RateLimit(20, per=10.0)
 """Tasks: "20 new tasks per 10 seconds per account" (the provider's pages)."""
@@ -98,6 +99,8 @@ class WanClient:
         self._start(settings, limit_told=limit is not LIMIT, query_limit_told=query_limit is not QUERY_LIMIT)
 
     def _start(self, settings: Settings, *, limit_told: bool, query_limit_told: bool) -> None:
+        from ._transfers import Transfers  # with anyio: 7 ms that importing wan_async does without
+
         self._settings = settings
         self._queries = _windows.queries(settings, told=query_limit_told)
         self._calls = Calls(

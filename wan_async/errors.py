@@ -29,7 +29,6 @@ Every error survives pickling: its data are its `args`, so that it can cross pro
 
 from __future__ import annotations
 
-import pickle
 from typing import TYPE_CHECKING, Any
 
 from ._words import one_line, shown
@@ -92,6 +91,8 @@ class InvalidInputError(WanError, ValueError):
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         """Pickle `given` as its text where it cannot be pickled, such as an open file."""
+        import pickle  # 2 ms that importing wan_async does without
+
         try:
             pickle.dumps(self.given)
         except (pickle.PicklingError, TypeError, AttributeError, ValueError, RecursionError):

@@ -79,15 +79,17 @@ _BY_CODE: dict[int, type[ApiError]] = {
 }
 _BARE_VERDICTS = frozenset({401, 403, 404, 429})
 _MESSAGE = 1000
-"""Characters of the service's words that are kept: the patterns below are not run over a whole 1 MiB answer."""
-_NO_CREDITS = re.compile(r"credits?\b.*\binsufficient|insufficient\b.*\bcredit", re.IGNORECASE | re.DOTALL)
-_VALIDATION = re.compile(
-    r"required|invalid|illegal|not (?:within|in|a|an|supported|allowed|valid)\b|must\b|should be|cannot be|can't be"
+"""Characters of the service's words that are kept: the patterns below are not run over a whole 1 MiB answer.
+
+They are compiled by the first refusal that needs them.
+"""
+_NO_CREDITS = r"(?is)credits?\b.*\binsufficient|insufficient\b.*\bcredit"
+_VALIDATION = (
+    r"(?i)required|invalid|illegal|not (?:within|in|a|an|supported|allowed|valid)\b|must\b|should be|cannot be|can't be"
     r"|exceed|too (?:long|short|large|small|many)|out of range|at (?:least|most)|unsupported|missing|incorrect"
-    r"|(?<!went )wrong",
-    re.IGNORECASE,
+    r"|(?<!went )wrong"
 )
-_NULL_RECORD = re.compile(r"recordInfo is null", re.IGNORECASE)
+_NULL_RECORD = r"(?i)recordInfo is null"
 
 
 def read_created(answer: Answer) -> str:
@@ -198,14 +200,14 @@ def _message(envelope: _Envelope) -> str:
 def _verdict(answer: Answer, code: int, message: str, *, creating: bool) -> ApiError:
     if code == 429:
         return RateLimitError(code, message, answer.status, _retry_after(answer))
-    if code == 422 and _NULL_RECORD.search(message):
+    if code == 422 and re.search(_NULL_RECORD, message):
         return NotFoundError(code, message, answer.status)
     kind = _BY_CODE.get(code)
     if kind is None:
         kind = ServerError if 500 <= code < 600 else ApiError
-    if code == 500 and _NO_CREDITS.search(message):
+    if code == 500 and re.search(_NO_CREDITS, message):
         kind = InsufficientCreditsError
-    elif code == 500 and creating and _VALIDATION.search(message):
+    elif code == 500 and creating and re.search(_VALIDATION, message):
         kind = RejectedError
     return kind(code, message, answer.status)
 
