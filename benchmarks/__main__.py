@@ -12,35 +12,44 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from . import batch, imports, latency, loops, submit, waiting
-from ._report import Row, table
+from . import batch, glibc, imports, latency, loops, submit, waiting
+from ._arms import Comparison
+from ._report import Row, require_matplotlib, table
 
 BASELINE = Path(__file__).with_name("baseline.json")
 WORSE = 1.10
 
-Tables = dict[str, list[Row]]
+
+class Measured(NamedTuple):
+    """The tables, the ratios (less is better), what could not run and why, and what is drawn: the clients."""
+
+    tables: dict[str, list[Row]]
+    ratios: dict[str, float]
+    missing: dict[str, str]
+    clients: dict[str, Comparison]
 
 
-def run(*, quick: bool, plots: Path | None) -> tuple[Tables, dict[str, float], dict[str, str]]:
-    """The tables, the ratios (less is better), and what could not run."""
+def run(*, quick: bool) -> Measured:
+    """All of them."""
     clients = submit.measure(3, 0.15) if quick else submit.measure(15, 0.4)
-    if plots is not None:
-        submit.draw(clients, plots / "submit")
     items, of_items = batch.measure(3, 1000, 15_000) if quick else batch.measure(7, 5000, 60_000)
     tasks, of_tasks = waiting.measure(100_000 if quick else 1_000_000)
     loaded, of_loaded = imports.measure(5 if quick else 25)
     both_loops = loops.measure(3, 0.15) if quick else loops.measure(15, 0.4)
-    tables: Tables = {
+    thresholds = glibc.measure(3, 0.15) if quick else glibc.measure(15, 0.4)
+    tables: dict[str, list[Row]] = {
         "submit and poll": submit.rows(clients),
         "batch": items,
         "waiting": tasks,
         "latency": latency.measure(500, 2.0) if quick else latency.measure(2000, 8.0),
         "imports": loaded,
         "loops": loops.rows(both_loops),
+        "glibc": glibc.rows(thresholds),
     }
     ratios = {**submit.ratios(clients), **of_items, **of_tasks, **of_loaded}
-    return tables, ratios, {**clients["submit"].missing, **both_loops["submit"].missing}
+    return Measured(tables, ratios, {**clients["submit"].missing, **both_loops["submit"].missing}, clients)
 
 
 def worse(ratios: Mapping[str, float], baseline: Mapping[str, float]) -> list[str]:
@@ -64,25 +73,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--quick", action="store_true", help="about two minutes; the figures wobble")
+    parser.add_argument("--quick", action="store_true", help="about a minute; the figures wobble")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
-    parser.add_argument("--plot", type=Path, metavar="FOLDER", help="write plots there; needs matplotlib")
+    parser.add_argument(
+        "--plot", type=Path, metavar="FOLDER", help="write submit.png and submit.svg there; needs matplotlib"
+    )
     parser.add_argument("--check", action="store_true", help="compare with the baseline")
     parser.add_argument("--write-baseline", action="store_true", help="make this run the baseline")
     chosen = parser.parse_args(arguments)
-    tables, ratios, missing = run(quick=chosen.quick, plots=chosen.plot)
-    if chosen.json:
-        everything = {"versions": submit.versions(), "tables": tables, "ratios": ratios, "missing": missing}
-        print(json.dumps(everything, indent=1, ensure_ascii=False))
-    else:
-        print(", ".join(f"{name} {number}" for name, number in submit.versions().items()))
-        for title, rows in tables.items():
-            print(f"\n{title}\n{table(rows)}")
-        for name, reason in missing.items():
-            print(f"not run: {name}: {reason}")
+    if chosen.plot is not None:
+        require_matplotlib()
+    measured = run(quick=chosen.quick)
+    _print(measured, as_json=chosen.json)
+    if chosen.plot is not None:
+        for file in submit.draw(measured.clients, chosen.plot / "submit"):
+            print(f"wrote {file}", file=sys.stderr)
     if chosen.write_baseline:
-        BASELINE.write_text(json.dumps(ratios, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    return _check(ratios) if chosen.check else 0
+        BASELINE.write_text(json.dumps(measured.ratios, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return _check(measured.ratios) if chosen.check else 0
+
+
+def _print(measured: Measured, *, as_json: bool) -> None:
+    versions = submit.versions()
+    if as_json:
+        told = {"tables": measured.tables, "ratios": measured.ratios, "missing": measured.missing}
+        print(json.dumps({"versions": versions, **told}, indent=1, ensure_ascii=False))
+        return
+    print(", ".join(f"{name} {number}" for name, number in versions.items()))
+    for title, rows in measured.tables.items():
+        print(f"\n{title}\n{table(rows)}")
+    for name, reason in measured.missing.items():
+        print(f"not run: {name}: {reason}")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ functions without arguments. In a round every arm in turn makes one kind of call
 without a pause; the order is shuffled in each round. What is compared is CPU per call, as the median over the rounds of
 the ratio to the reference arm in the same round: whatever else the machine does meets both.
 
-Every process first lifts glibc's threshold for mmap, which plain asyncio else crosses with every `recv` of 256 KiB.
+Every process first lifts glibc's threshold for mmap, which plain asyncio else crosses with every `recv` of 256 KiB: see
+`benchmarks.glibc`.
 """
 
 from __future__ import annotations
@@ -34,6 +35,15 @@ _WARM_UP = 0.1
 """Seconds of each turn that are not counted: connections are opened anew, caches filled."""
 
 
+class Spec(NamedTuple):
+    """An arm: what it is called, `module:name` of what opens it, its loop, and whether glibc's threshold is lifted."""
+
+    name: str
+    where: str
+    loop: str = "asyncio"
+    lifted: bool = True
+
+
 class Turn(NamedTuple):
     """What one arm did in one round: CPU µs per call, and calls a second."""
 
@@ -48,18 +58,12 @@ class _Ready(NamedTuple):
 
 
 class Arm:
-    """One arm's process.
+    """One arm's process."""
 
-    Args:
-        name: what it is called in the table.
-        where: `module:name` of what opens it.
-        url: the server's.
-        loop: "asyncio" or "uvloop".
-    """
-
-    def __init__(self, name: str, where: str, url: str, *, loop: str) -> None:
-        self.name = name
-        command = [sys.executable, "-W", "ignore", "-m", "benchmarks._arms", where, url, "--loop", loop]
+    def __init__(self, spec: Spec, url: str) -> None:
+        self.name = spec.name
+        command = [sys.executable, "-W", "ignore", "-m", "benchmarks._arms", spec.where, url, "--loop", spec.loop]
+        command += [] if spec.lifted else ["--not-lifted"]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def __enter__(self) -> Self:
@@ -113,7 +117,7 @@ class Comparison(NamedTuple):
 
 
 def compare(
-    arms: Iterable[tuple[str, str, str]],
+    arms: Iterable[Spec],
     calls: Sequence[str],
     url: str,
     *,
@@ -123,7 +127,7 @@ def compare(
     """Let all arms make each kind of call: for each kind, what came of it.
 
     Args:
-        arms: (name, `module:name`, "asyncio" or "uvloop") of each.
+        arms: what is compared.
         calls: the kinds of call.
         url: the server's.
         rounds: how often.
@@ -131,7 +135,7 @@ def compare(
     """
     chance = random.Random(7)
     with ExitStack() as stack:
-        opened = [stack.enter_context(Arm(name, where, url, loop=loop)) for name, where, loop in arms]
+        opened = [stack.enter_context(Arm(arm, url)) for arm in arms]
         reasons = {arm.name: arm.missing() for arm in opened}
         missing = {name: reason for name, reason in reasons.items() if reason is not None}
         ready = [arm for arm in opened if arm.name not in missing]
@@ -199,8 +203,10 @@ def main() -> None:
     parser.add_argument("where", help="module:name of what opens the arm")
     parser.add_argument("url", help="the server's URL")
     parser.add_argument("--loop", default="asyncio", choices=("asyncio", "uvloop"))
+    parser.add_argument("--not-lifted", action="store_true", help="leave glibc's threshold for mmap as it is")
     parsed = parser.parse_args()
-    bytes(8 << 20)  # see the module's docstring
+    if not parsed.not_lifted:
+        bytes(8 << 20)  # see the module's docstring
     _serve_turns(parsed.where, parsed.url, parsed.loop)
 
 

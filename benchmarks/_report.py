@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import importlib.util
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -81,12 +82,16 @@ def save(figure: Figure, path: Path) -> list[Path]:
     return files
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """An empty figure, in inches; exits with a word on how to get matplotlib where it is missing."""
-    try:
-        return importlib.import_module("matplotlib.figure").Figure(figsize=(width, height), layout="constrained")
-    except ImportError:
+def require_matplotlib() -> None:
+    """Exit with a word on how to get matplotlib where it is missing: before minutes of measuring, not after."""
+    if importlib.util.find_spec("matplotlib") is None:
         sys.exit("--plot needs matplotlib: pip install 'wan-async[bench]'")
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure, in inches."""
+    require_matplotlib()
+    return importlib.import_module("matplotlib.figure").Figure(figsize=(width, height), layout="constrained")
 
 
 def panels(figure: Figure, rows: int, columns: int) -> list[Any]:

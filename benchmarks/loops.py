@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 
-from ._arms import Comparison, compare
+from ._arms import Comparison, Spec, compare
 from ._report import Row, show
 from ._server import serving
 
@@ -21,7 +21,7 @@ _ARMS = {"asyncio": "asyncio", "uvloop": "uvloop"}
 def measure(rounds: int, seconds: float) -> dict[str, Comparison]:
     """Both loops, submit and poll."""
     with serving() as url:
-        arms = [(name, _OURS, loop) for name, loop in _ARMS.items()]
+        arms = [Spec(name, _OURS, loop) for name, loop in _ARMS.items()]
         return compare(arms, ("submit", "poll"), url, rounds=rounds, seconds=seconds)
 
 

@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import argparse
 import platform
+import sys
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from ._arms import Comparison, compare
-from ._report import Row, new_figure, panels, save, show
+from ._arms import Comparison, Spec, compare
+from ._report import Row, new_figure, panels, require_matplotlib, save, show
 from ._server import serving
 
 RIVALS = {
@@ -51,7 +52,7 @@ def versions() -> dict[str, str]:
 
 def measure(rounds: int, seconds: float, loop: str = "asyncio") -> dict[str, Comparison]:
     """All rivals, submit and poll."""
-    arms = [(name, f"benchmarks._rivals:{function}", loop) for name, function in RIVALS.items()]
+    arms = [Spec(name, f"benchmarks._rivals:{function}", loop) for name, function in RIVALS.items()]
     with serving() as url:
         return compare(arms, ("submit", "poll"), url, rounds=rounds, seconds=seconds)
 
@@ -83,12 +84,16 @@ def ratios(results: Mapping[str, Comparison]) -> dict[str, float]:
 
 
 def draw(results: Mapping[str, Comparison], path: Path) -> list[Path]:
-    """CPU per call of each rival."""
-    figure = new_figure(12, 4)
+    """CPU per call of each rival, on a scale of powers of ten."""
+    figure = new_figure(13, 4)
     for panel, (call, result) in zip(panels(figure, 1, 2), results.items(), strict=True):
         names = result.names[::-1]
-        panel.barh(names, [result.median(name).cpu_us for name in names])
-        panel.set(title=call, xlabel="CPU µs per call", xscale="log")
+        colours = ["tab:orange" if name == OURS else "tab:blue" for name in names]
+        bars = panel.barh(names, [result.median(name).cpu_us for name in names], color=colours)
+        panel.bar_label(bars, fmt="%.0f", padding=3)
+        panel.set(title=call, xlabel="CPU µs per call", xscale="log", xlim=(10, 10_000))
+        panel.xaxis.set_major_formatter("{x:,.0f}")
+        panel.spines[["top", "right"]].set_visible(False)
     return save(figure, path)
 
 
@@ -100,12 +105,15 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--loop", default="asyncio", choices=("asyncio", "uvloop"))
     chosen = parser.parse_args()
+    if chosen.plot is not None:
+        require_matplotlib()
     results = measure(3, 0.15, chosen.loop) if chosen.quick else measure(chosen.rounds, 0.4, chosen.loop)
     if not chosen.json:
         print(", ".join(f"{name} {number}" for name, number in versions().items()))
     show(rows(results), as_json=chosen.json, missing=results["submit"].missing)
     if chosen.plot is not None:
-        draw(results, chosen.plot)
+        for file in draw(results, chosen.plot):
+            print(f"wrote {file}", file=sys.stderr)
 
 
 if __name__ == "__main__":
