@@ -14,6 +14,7 @@ from .account import account_options, client
 from .batch_run import Options, Run, made
 from .checked import Checked, Sum, check, keeping
 from .exits import Exit
+from .loops import loop_option
 from .parameters import rate_limit
 from .places import STDIN, opened, places
 from .reception import callback_options, reception
@@ -56,6 +57,7 @@ does not have any more.
 @click.option("--custom", is_flag=True, help="Let models and fields pass that this version does not know.")
 @account_options
 @callback_options
+@loop_option
 def command(
     *,
     source: str,

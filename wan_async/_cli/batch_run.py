@@ -17,6 +17,7 @@ from .checked import Checked, again
 from .display import Display, display_on, showing
 from .exits import Exit
 from .interrupts import interruptible
+from .loops import in_loop
 from .pace import ended_in
 from .places import Places
 from .progress import Progress
@@ -64,7 +65,7 @@ class Run(msgspec.Struct, frozen=True):
 def made(run: Run, wan: WanClient) -> Exit:
     """Run the batch and print what came of it; its exit code, or the WanError that stopped it."""
     try:
-        return asyncio.run(_make(run, wan))
+        return in_loop(_make(run, wan))
     except asyncio.CancelledError:
         click.echo(f"wan-async: left at once; {run.rest}", err=True)
         return Exit.INTERRUPTED

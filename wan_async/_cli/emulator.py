@@ -14,6 +14,7 @@ from .._policy.settings import RateLimit
 from ..emulator import Emulator, Fault
 from ..errors import ConfigurationError
 from .exits import Exit
+from .loops import in_loop, loop_option
 from .parameters import rate_limit_or_none, seconds
 
 
@@ -44,6 +45,7 @@ def fault(text: str) -> Fault:
 @click.option("--webhook-key", help="Sign callbacks with it.")
 @click.option("--strict", is_flag=True, help="Refuse calls without Content-Type: application/json, as happens.")
 @click.option("--fault", "faults", type=fault, multiple=True, metavar="KIND[,FIELD=VALUE…]", help="What goes wrong.")
+@loop_option
 def command(
     *,
     host: str,
@@ -72,7 +74,7 @@ def command(
         strict=strict,
         faults=faults,
     )
-    asyncio.run(_serve(emulator, host, port))
+    in_loop(_serve(emulator, host, port))
     return Exit.OK
 
 

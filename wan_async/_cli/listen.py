@@ -14,6 +14,7 @@ from .._protocol.callbacks import WakeUp
 from ..errors import ConfigurationError
 from ..integrations.receiver import receiving
 from .exits import Exit
+from .loops import in_loop, loop_option
 
 
 @click.command()
@@ -30,6 +31,7 @@ from .exits import Exit
 )
 @click.option("--redis", "url", metavar="URL", help="Tell the workers that wait with RedisBus(URL).")
 @click.option("--channel", help="Their RedisBus(…, channel=…), if not the default.")
+@loop_option
 def command(*, host: str, port: int, path: str, keys: Sequence[str], url: str | None, channel: str | None) -> int:
     """Receive callbacks, verify them, and tell the workers that wait.
 
@@ -38,7 +40,7 @@ def command(*, host: str, port: int, path: str, keys: Sequence[str], url: str | 
     if not path.startswith("/"):
         raise click.BadParameter(f"{path!r} is not allowed; allowed: a path that begins with /", param_hint="--path")
     bus = _Printing(LocalBus() if url is None else _redis(url, channel))
-    asyncio.run(_listen(Callbacks("http://localhost", keys or None, bus=bus), host, port, path))
+    in_loop(_listen(Callbacks("http://localhost", keys or None, bus=bus), host, port, path))
     return Exit.OK
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from .._protocol import TaskRecord
 from ..models import MODELS, WanInput, input_from
 from .account import account_options, client
 from .exits import Exit
+from .loops import in_loop, loop_option
 from .parameters import seconds
 from .tasks import as_json, in_words
 
@@ -40,6 +40,7 @@ are booleans, seed=7 is a number. --input takes them as one JSON object instead.
 @click.option("--custom", is_flag=True, help="Let models and fields pass that this version does not know.")
 @click.option("--json", "json_line", is_flag=True, help="Print the record as JSON.")
 @account_options
+@loop_option
 def command(
     *,
     model: str,
@@ -52,7 +53,7 @@ def command(
 ) -> int:
     """Check the input, then make the clip."""
     task_input = input_from(model, {**_object(text), **_typed(model, fields)}, custom=custom)
-    record, path = asyncio.run(_make(task_input, output, max_wait))
+    record, path = in_loop(_make(task_input, output, max_wait))
     click.echo(as_json(record) if json_line else in_words(record))
     if path is not None:
         click.echo(path, err=json_line)
