@@ -46,7 +46,7 @@ async def broken_by_next_write(journal: OpenJournal, path: Path, culprit: str) -
         assert isinstance(result, JournalError)
     assert journal.broken is not None
     with pytest.raises(JournalError, match=why):
-        journal.withdraw("k").send(None)  # at once, without a turn of the loop
+        journal.withdraw("k")  # at once, without a turn of the loop
     with pytest.raises(JournalError, match=why):
         await journal.look(0, "k", MODEL, FOX)
 
@@ -98,7 +98,7 @@ async def test_what_waits_behind_a_fault_fails_with_it(tmp_path: Path) -> None:
     async with opened(tmp_path / "run.db") as journal:
         fault = journal._writer.ask(hold_then_fail)  # pyright: ignore[reportPrivateUsage]
         await asyncio.sleep(0.01)  # its group is with the thread
-        second = asyncio.create_task(journal.intend(0, "second", MODEL, FOX, price=1.0))
+        second = journal.intend(0, "second", MODEL, FOX, price=1.0)
         await asyncio.sleep(0)
         gate.set()
         results = await asyncio.wait_for(asyncio.gather(fault, second, return_exceptions=True), 10)

@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import time
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
@@ -45,7 +45,7 @@ async def test_what_is_asked_in_one_pass_of_the_loop_is_one_commit_however_long_
         time.sleep(0.02)  # the thread could run meanwhile
 
     async with opened(path) as journal:
-        ask = [journal.intend(i, f"k{i}", MODEL, FOX, price=1.0) for i in range(4)]
+        ask: list[asyncio.Future[Any]] = [journal.intend(i, f"k{i}", MODEL, FOX, price=1.0) for i in range(4)]
         await asyncio.gather(*ask[:2], block(), *ask[2:])
         assert journal.commits == 1
 
@@ -113,7 +113,7 @@ async def test_a_reader_never_sees_half_a_group(path: Path) -> None:
 
 async def test_what_a_cancelled_caller_asked_is_done(path: Path) -> None:
     async with opened(path) as journal:
-        caller = asyncio.create_task(journal.intend(0, "k", MODEL, FOX, price=1.0))
+        caller = journal.intend(0, "k", MODEL, FOX, price=1.0)
         await asyncio.sleep(0)
         caller.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -123,7 +123,7 @@ async def test_what_a_cancelled_caller_asked_is_done(path: Path) -> None:
 
 async def test_closing_waits_for_what_was_asked(path: Path) -> None:
     journal = await OpenJournal.open(path)
-    asked = [journal.intend(i, f"k{i}", MODEL, FOX, price=1.0) for i in range(50)]
+    asked: list[asyncio.Future[Any]] = [journal.intend(i, f"k{i}", MODEL, FOX, price=1.0) for i in range(50)]
     written = await asyncio.wait_for(asyncio.gather(*asked, journal.aclose(), journal.aclose()), 10)
     await journal.aclose()
     assert written == [True] * 50 + [None, None]
@@ -198,7 +198,7 @@ def test_a_loop_that_ended_first_leaves_what_was_asked_on_disk(path: Path) -> No
     async def leave() -> OpenJournal:
         journal = await OpenJournal.open(path)
         journal._writer.ask(lambda _: time.sleep(0.05))  # pyright: ignore[reportPrivateUsage]
-        asking = asyncio.create_task(journal.intend(0, "k", MODEL, FOX, price=1.0))
+        asking = journal.intend(0, "k", MODEL, FOX, price=1.0)
         await asyncio.sleep(0.01)
         asking.cancel()
         return journal

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -19,7 +19,7 @@ from wan_async.errors import JournalError, RejectedError, SubmissionUnknownError
 from .support import MODEL, good
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Awaitable
 
 T = TypeVar("T")
 KEYS = st.sampled_from([f"k{i}" for i in range(5)])
@@ -29,6 +29,12 @@ OUTCOMES: dict[State, WanError | None] = {
     State.FAILED: RejectedError(422, "no"),
     State.UNKNOWN: SubmissionUnknownError("no answer"),
 }
+Step: TypeAlias = tuple[str, str, bytes | State | None, float]
+STEPS: st.SearchStrategy[Step] = st.one_of(
+    st.tuples(st.just("intend"), KEYS, INPUTS, st.sampled_from([1.0, 2.0])),
+    st.tuples(st.sampled_from(["withdraw", "accepted"]), KEYS, st.none(), st.just(0.0)),
+    st.tuples(st.just("finished"), KEYS, st.sampled_from(list(OUTCOMES)), st.just(0.0)),
+)
 
 
 @dataclass(frozen=True)
@@ -53,59 +59,70 @@ class Against(RuleBasedStateMachine):
     def path(self) -> Path:
         return self.folder / f"{self.lives}.db"
 
-    def do(self, call: Coroutine[None, None, T]) -> T:
-        return self.runner.run(call)
+    def do(self, call: Awaitable[T]) -> T:
+        async def awaited() -> T:
+            return await call
 
-    def refuses(self, call: Coroutine[None, None, object]) -> bool:
-        try:
-            self.do(call)
-        except JournalError:
-            return True
-        return False
+        return self.runner.run(awaited())
 
     @initialize()
     def begin(self) -> None:
         self.journal = self.do(OpenJournal.open(self.path))
 
-    @rule(key=KEYS, content=INPUTS, price=st.sampled_from([1.0, 2.0]))
-    def intend(self, key: str, content: bytes, price: float) -> None:
+    @rule(asked=st.lists(STEPS, min_size=1, max_size=12))
+    def steps(self, asked: list[Step]) -> None:
+        """Asked in one pass of the event loop, so done in one transaction: few one by one, many together."""
+
+        async def ask() -> list[object]:
+            return await asyncio.gather(*(self.ask(step) for step in asked), return_exceptions=True)
+
+        given = [JournalError if isinstance(one, JournalError) else one for one in self.runner.run(ask())]
+        assert given == [self.expect(step) for step in asked]
+
+    def ask(self, step: Step) -> Awaitable[bool | None]:
+        match step:
+            case "intend", key, bytes() as content, price:
+                return self.journal.intend(0, key, MODEL, content, price=price)
+            case "withdraw", key, _, _:
+                return self.journal.withdraw(key)
+            case "accepted", key, _, _:
+                return self.journal.accepted(key, f"t-{key}")
+            case _, key, state, _:
+                record = good(cost=0.5) if state is State.DONE else None
+                return self.journal.finished(key, record=record, error=OUTCOMES[State(state)])
+
+    def expect(self, step: Step) -> bool | type[JournalError] | None:
+        name, key, value, price = step
         row = self.rows.get(key)
-        may = row is None or row.state is State.QUEUED
-        assert self.do(self.journal.intend(0, key, MODEL, content, price=price)) is may
+        match name:
+            case "intend":
+                return self.intend(key, row, value, price)
+            case "finished":
+                return JournalError if row is None else self.finished(key, row, State(value))
+            case "withdraw":
+                if row is None or row.state is not State.SENDING:
+                    return JournalError
+                self.rows[key] = replace(row, state=State.QUEUED, credits=0.0, fresh=True)
+            case _:
+                if row is None or row.state not in {State.SENDING, State.UNKNOWN}:
+                    return JournalError
+                self.rows[key] = replace(row, state=State.RUNNING, task_id=f"t-{key}", fresh=True)
+        return None
+
+    def intend(self, key: str, row: Row | None, content: object, price: float) -> bool:
+        assert isinstance(content, bytes)
+        may = row is None or (row.state is State.QUEUED and row.content == content)
         if may:
-            first, earlier = (content, 0.0) if row is None else (row.content, row.earlier)
-            self.rows[key] = Row(first, State.SENDING, None, price, earlier)
+            self.rows[key] = Row(content, State.SENDING, None, price, 0.0 if row is None else row.earlier)
+        return may
 
-    @rule(key=KEYS)
-    def withdraw(self, key: str) -> None:
-        row = self.rows.get(key)
-        may = row is not None and row.state is State.SENDING
-        assert self.refuses(self.journal.withdraw(key)) is not may
-        if row is not None and may:
-            self.rows[key] = replace(row, state=State.QUEUED, credits=0.0, fresh=True)
-
-    @rule(key=KEYS)
-    def accepted(self, key: str) -> None:
-        row = self.rows.get(key)
-        may = row is not None and row.state in {State.SENDING, State.UNKNOWN}
-        assert self.refuses(self.journal.accepted(key, f"t-{key}")) is not may
-        if row is not None and may:
-            self.rows[key] = replace(row, state=State.RUNNING, task_id=f"t-{key}", fresh=True)
-
-    @rule(key=KEYS, state=st.sampled_from(list(OUTCOMES)))
-    def finished(self, key: str, state: State) -> None:
-        record = good(cost=0.5) if state is State.DONE else None
-        call = self.journal.finished(key, record=record, error=OUTCOMES[state])
-        row = self.rows.get(key)
-        if row is None:
-            assert self.refuses(call)
-            return
+    def finished(self, key: str, row: Row, state: State) -> bool:
         may = row.state not in {State.DONE, State.FAILED} or row.state is state is State.DONE
-        assert self.do(call) is may
         if may:
             unpaid = state is State.FAILED and row.task_id is None
             cost = 0.5 if state is State.DONE else 0.0 if unpaid else row.credits
             self.rows[key] = replace(row, state=state, credits=cost, fresh=True)
+        return may
 
     @rule(states=st.sets(st.sampled_from([State.UNKNOWN, State.FAILED])), keys=st.none() | st.sets(KEYS))
     def requeue(self, states: set[State], keys: set[str] | None) -> None:
@@ -161,4 +178,4 @@ class Against(RuleBasedStateMachine):
 
 
 TestAgainstADict = Against.TestCase
-TestAgainstADict.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestAgainstADict.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)

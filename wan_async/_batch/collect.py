@@ -1,4 +1,4 @@
-"""The last step of an item: its clip is fetched before the outcome is handed over.
+"""The last step of an item: its outcome is written down, its clip fetched, then the outcome is handed over.
 
 The outcome is in the journal before the download begins, and where the clip is, after it: a run that is killed in
 between leaves clips that the next run fetches, the oldest first, since their links expire.
@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from ..errors import WanError
 from .crew import Crew, Stake
+from .ledger import never_reached
 
 if TYPE_CHECKING:
-    from .ledger import Download, Ledger
+    from .ledger import Download, Item, Ledger, Written
     from .outbox import Outbox
     from .outcome import Outcome
 
@@ -25,7 +27,7 @@ AHEAD = 16
 
 
 class Collector:
-    """Fetches clips.
+    """Collects outcomes and clips.
 
     Args:
         download: (key, record) → where the clip is; None: nothing is fetched.
@@ -56,7 +58,31 @@ class Collector:
         if self._download is not None and self._ledger.durable:
             self._crew.start(self._earlier(), Stake.CLIP)
 
-    async def fetched(self, outcome: Outcome) -> Outcome:
+    def collect(self, item: Item, outcome: Outcome, *, holds_slot: bool) -> None:
+        """Write an outcome down, fetch its clip, hand it over; that even if the journal fails."""
+        if self._download is None:
+            hand_over = partial(self._outbox.put, outcome, holds_slot=holds_slot)
+            self._crew.when_written(partial(self._write, item, outcome), hand_over)
+        else:
+            self._crew.start(self._write_and_fetch(item, outcome, holds_slot=holds_slot), Stake.MONEY)
+
+    def _write(self, item: Item, outcome: Outcome) -> Written:
+        if never_reached(outcome):
+            return self._ledger.withdraw(item)  # the next run sends it
+        if outcome.task_id is not None and outcome.record is None:
+            return None  # the task still runs
+        return self._ledger.finished(outcome, item)
+
+    async def _write_and_fetch(self, item: Item, outcome: Outcome, *, holds_slot: bool) -> None:
+        try:
+            written = self._write(item, outcome)
+            if written is not None:
+                await written
+            outcome = await self._fetched(outcome)
+        finally:
+            self._outbox.put(outcome, holds_slot=holds_slot)
+
+    async def _fetched(self, outcome: Outcome) -> Outcome:
         """The outcome with its clip's path, or with the error that kept the clip from being fetched."""
         if self._download is None or not outcome.ok:
             return outcome
@@ -85,6 +111,6 @@ class Collector:
 
     async def _again(self, outcome: Outcome) -> None:
         try:
-            outcome = await self.fetched(outcome)
+            outcome = await self._fetched(outcome)
         finally:
             self._outbox.put_earlier(outcome, self._ahead.release)

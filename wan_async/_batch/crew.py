@@ -1,11 +1,17 @@
-"""The coroutines of a batch: few, and none left behind."""
+"""What a batch has under way: few coroutines, and writes; none is left behind."""
 
 from __future__ import annotations
 
 import asyncio
 import enum
 from collections.abc import Callable, Coroutine
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ..errors import JournalError
+
+if TYPE_CHECKING:
+    from .ledger import Written
 
 
 class Stake(enum.IntEnum):
@@ -22,15 +28,15 @@ class Stake(enum.IntEnum):
 
 
 class Crew:
-    """Tasks that end together with their batch.
+    """Tasks and writes that end together with their batch.
 
     Args:
-        ended: called when a task has ended, with its error if it raised one.
+        ended: called when one has ended, with its error if it has one.
     """
 
     def __init__(self, ended: Callable[[BaseException | None], None]) -> None:
         self._ended = ended
-        self._stakes: dict[asyncio.Task[None], Stake] = {}
+        self._stakes: dict[asyncio.Future[Any], Stake] = {}
 
     def __len__(self) -> int:
         return len(self._stakes)
@@ -41,10 +47,24 @@ class Crew:
         self._stakes[task] = stake
         task.add_done_callback(self._done)
 
+    def when_written(self, write: Callable[[], Written], go_on: Callable[[], None]) -> None:
+        """Go on when it is written; and if it cannot be, for the batch to stop."""
+        try:
+            written = write()
+        except JournalError as error:
+            go_on()
+            self._ended(error)
+            return
+        if written is None:
+            go_on()
+        else:
+            self._stakes[written] = Stake.MONEY
+            written.add_done_callback(partial(self._go_on, go_on))
+
     def at_stake(self, stake: Stake) -> None:
         """The running task has this at stake from here on."""
         task = asyncio.current_task()
-        if task in self._stakes:
+        if task is not None and task in self._stakes:
             self._stakes[task] = stake
 
     def dismiss(self, most: Stake) -> None:
@@ -61,6 +81,11 @@ class Crew:
         finally:
             self.dismiss(Stake.MONEY)
 
-    def _done(self, task: asyncio.Task[None]) -> None:
-        del self._stakes[task]
-        self._ended(None if task.cancelled() else task.exception())
+    def _go_on(self, then: Callable[[], None], written: asyncio.Future[Any]) -> None:
+        if not written.cancelled():
+            then()
+        self._done(written)
+
+    def _done(self, done: asyncio.Future[Any]) -> None:
+        del self._stakes[done]
+        self._ended(None if done.cancelled() else done.exception())

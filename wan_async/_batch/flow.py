@@ -19,19 +19,27 @@ from .collect import Collector
 from .crew import Crew, Stake
 from .feed import Feed
 from .intake import Intake
-from .ledger import Item, Ledger, Lost, never_reached, outcome_of
+from .ledger import Item, Ledger, Lost, outcome_of
 from .outbox import Outbox
 from .outcome import Outcome
 from .steps import HITS_EVERY_ITEM, Steps, Watch
 
 SUBMITTERS = 32
 """Submissions under way at once: with as many looks, the connections of a pool; at 100 ms each that is 320 a second.
-With 64 some wait for a connection, and an item costs 1.2 times as much. With a journal there are twice as many, since
-flat out half of a worker's time is waiting for the disk."""
+With 64 some wait for a connection, and an item costs 1.2 times as much. With a journal there are four times as many,
+since flat out most of a worker's time is waiting for the disk."""
 
 
 class _NotSent(Exception):
-    """The item is not sent: the batch stops, or another item with its key was sent."""
+    """The item is not sent: the batch stops, or another item with its key was sent.
+
+    Attributes:
+        outcome: what is handed over for it, if anything.
+    """
+
+    def __init__(self, outcome: Outcome | None = None) -> None:
+        super().__init__()
+        self.outcome = outcome
 
 
 class Submission:
@@ -92,7 +100,7 @@ class Flow:
                 for lost in submissions:
                     self._seek(lost, holds_slot=await self._slot_if_any())
         self._collector.start()
-        workers = 2 * SUBMITTERS if self._ledger.durable else SUBMITTERS
+        workers = 4 * SUBMITTERS if self._ledger.durable else SUBMITTERS
         for _ in range(min(workers, self._max_in_flight)):
             self._crew.start(self._work(), Stake.NOTHING)
 
@@ -151,15 +159,18 @@ class Flow:
         try:
             self._commit(item)
             task_id = await self._steps.submit(item.input, submission)
-        except _NotSent:
+        except _NotSent as reason:
             self._settle(item, 0.0)
-            return False
+            if reason.outcome is None:
+                return False
+            self.outbox.put(reason.outcome, holds_slot=True)
+            return True
         except HITS_EVERY_ITEM as error:
             await self._take_back(item, error, begun=submission.begun)
             raise
         except SubmissionUnknownError as error:
             if adoption is None or submission.token is None:
-                self._collect(item, outcome_of(item, None, error), holds_slot=True)
+                self._collector.collect(item, outcome_of(item, None, error), holds_slot=True)
             else:
                 self._seek(Lost(item, submission.token, adoption.within, error), holds_slot=True)
             return True
@@ -167,19 +178,17 @@ class Flow:
             self._settle(item, 0.0)
             outcome = outcome_of(item, None, error)
             if submission.begun:
-                self._collect(item, outcome, holds_slot=True)
+                self._collector.collect(item, outcome, holds_slot=True)
             else:  # its input or a file of it was refused: nothing to write down
                 self.outbox.put(outcome, holds_slot=True)
             return True
-        await self._accepted(item, task_id, holds_slot=True)
+        self._accepted(item, task_id, holds_slot=True)
         return True
 
-    async def _accepted(self, item: Item, task_id: str, *, holds_slot: bool) -> None:
+    def _accepted(self, item: Item, task_id: str, *, holds_slot: bool) -> None:
         self.outbox.tally.submitted += 1
-        try:
-            await self._ledger.accepted(item, task_id)
-        finally:
-            self._wait(item, task_id, 0.0, holds_slot=holds_slot)
+        wait = partial(self._wait, item, task_id, 0.0, holds_slot=holds_slot)
+        self._crew.when_written(partial(self._ledger.accepted, item, task_id), wait)
 
     def _seek(self, lost: Lost, *, holds_slot: bool) -> None:
         """Wait for a callback that tells the task of a submission of unknown fate: data, not a coroutine."""
@@ -190,24 +199,27 @@ class Flow:
     def _found(self, lost: Lost, holds_slot: bool, task_id: str | None) -> None:
         self._watches.pop(lost.token, None)
         if task_id is None:
-            self._collect(lost.item, outcome_of(lost.item, None, lost.error), holds_slot=holds_slot)
+            self._collector.collect(lost.item, outcome_of(lost.item, None, lost.error), holds_slot=holds_slot)
         else:
-            self._crew.start(self._accepted(lost.item, task_id, holds_slot=holds_slot), Stake.MONEY)
+            self._accepted(lost.item, task_id, holds_slot=holds_slot)
 
     async def begin(self, item: Item, token: str | None) -> None:
         """The intent of `item` is written; from here on its worker is not cancelled by a stop."""
         self._crew.at_stake(Stake.MONEY)
-        if not self._sending or not await self._ledger.begin(item, token):
-            raise _NotSent
         if not self._sending:
-            await self._ledger.withdraw(item)
+            raise _NotSent
+        begun = await self._ledger.begin(item, token)
+        if begun is not True:
+            raise _NotSent(begun or None)
+        if not self._sending:
+            await self._withdraw(item)
             raise _NotSent
 
     async def again(self, item: Item, error: WanError) -> None:
         """Nothing was created for `item`; it waits for its next try unless the batch stops."""
         if isinstance(error, RateLimitError):
             self.outbox.tally.throttled += 1
-        await self._ledger.withdraw(item)
+        await self._withdraw(item)
         if not self._sending:
             raise _NotSent
         self._crew.at_stake(Stake.ITEM)
@@ -218,7 +230,12 @@ class Flow:
             return  # it was neither committed nor begun
         self._settle(item, 0.0)
         if begun and not isinstance(error, JournalError):
-            await self._ledger.withdraw(item)
+            await self._withdraw(item)
+
+    async def _withdraw(self, item: Item) -> None:
+        written = self._ledger.withdraw(item)
+        if written is not None:
+            await written
 
     def _commit(self, item: Item) -> None:
         if self.budget is None:
@@ -251,24 +268,7 @@ class Flow:
             cost = consumed if consumed is not None else (item.price or 0.0) if outcome.ok else 0.0
             self.outbox.tally.credits += cost
             self._settle(item, cost)
-        self._collect(item, outcome, holds_slot=holds_slot)
-
-    def _collect(self, item: Item, outcome: Outcome, *, holds_slot: bool) -> None:
-        if self._ledger.durable or self._steps.download is not None:
-            self._crew.start(self._write(item, outcome, holds_slot=holds_slot), Stake.MONEY)
-        else:
-            self.outbox.put(outcome, holds_slot=holds_slot)
-
-    async def _write(self, item: Item, outcome: Outcome, *, holds_slot: bool) -> None:
-        """Write an outcome down, fetch its clip, then hand it over, even if the journal fails."""
-        try:
-            if never_reached(outcome):
-                await self._ledger.withdraw(item)  # the next run sends it
-            elif outcome.task_id is None or outcome.record is not None:  # else the task still runs
-                await self._ledger.finished(outcome, item)
-                outcome = await self._collector.fetched(outcome)
-        finally:
-            self.outbox.put(outcome, holds_slot=holds_slot)
+        self._collector.collect(item, outcome, holds_slot=holds_slot)
 
     def _task_ended(self, error: BaseException | None) -> None:
         if error is not None:

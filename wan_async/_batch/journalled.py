@@ -15,7 +15,7 @@ from .._journal import Entry, Known, OpenJournal, State
 from .._local_files import with_paths
 from ..errors import InvalidInputError, JournalError
 from ..models import MODELS, CustomInput, WanInput, input_from
-from .ledger import Item, Lost, Resumed, item_of
+from .ledger import Item, Lost, Resumed, Written, item_of
 from .outcome import Outcome
 
 _STORE = re.compile("[a-z][a-z0-9]+://")
@@ -51,6 +51,7 @@ class Journalled:
         self._fetch = fetch
         self._replayed = (State.DONE, State.FAILED, State.UNKNOWN) if replay else (State.UNKNOWN,)
         self._opened: OpenJournal | None = None
+        self._is_new = False
         self._cursor = {"replays": 0, "resumed": 0, "queued": 0, "unfetched": 0, "lost": 0}
 
     @property
@@ -64,28 +65,32 @@ class Journalled:
         self._opened_at = time.time()
         if self._resubmit_unknown:
             await self._journal.requeue((State.UNKNOWN,))
+        self._is_new = await self._journal.is_new()
         return await self._journal.spent()
 
     def admit_at_once(self, item: Item) -> Item | None:
-        return None
+        return item if self._is_new and item.key else None
 
     async def admit(self, items: list[Item]) -> list[Item | Outcome | None]:
         asked = [(item.key or None, item.input.model, item.content) for item in items]
         known = await self._journal.known(asked)
         return [_admitted(item, one) for item, one in zip(items, known, strict=True)]
 
-    async def begin(self, item: Item, token: str | None) -> bool:
+    async def begin(self, item: Item, token: str | None) -> bool | Outcome:
         model, content, price = item.input.model, item.content, item.price
-        return await self._journal.intend(item.index, item.key, model, content, price=price, token=token)
+        if await self._journal.intend(item.index, item.key, model, content, price=price, token=token):
+            return True
+        (known,) = await self._journal.known([(item.key, model, content)])
+        return False if known.same_input else _taken(item, known)
 
-    async def withdraw(self, item: Item) -> None:
-        await self._journal.withdraw(item.key)
+    def withdraw(self, item: Item) -> Written:
+        return self._journal.withdraw(item.key)
 
-    async def accepted(self, item: Item, task_id: str) -> None:
-        await self._journal.accepted(item.key, task_id)
+    def accepted(self, item: Item, task_id: str) -> Written:
+        return self._journal.accepted(item.key, task_id)
 
-    async def finished(self, outcome: Outcome, item: Item) -> None:
-        await self._journal.finished(
+    def finished(self, outcome: Outcome, item: Item) -> Written:
+        return self._journal.finished(
             outcome.key,
             record=outcome.record,
             error=outcome.error,
@@ -166,8 +171,10 @@ def _admitted(item: Item, known: Known) -> Item | Outcome | None:
     """What is known is replayed, waited for or sent from the journal itself."""
     if not known.there:
         return item if item.key else msgspec.structs.replace(item, key=known.key)
-    if known.same_input:
-        return None
+    return None if known.same_input else _taken(item, known)
+
+
+def _taken(item: Item, known: Known) -> Outcome:
     error = JournalError(f"key {known.key!r} stands in the journal with another input; nothing was sent")
     return Outcome(index=item.index, key=known.key, input=item.input, error=error)
 

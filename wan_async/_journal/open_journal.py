@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 class OpenJournal:
     """A journal that this process alone writes, from one event loop; the work is done in one thread.
 
-    What a method writes is on the disk (fsync) when it returns. It is also written if the caller is cancelled while
-    it waits. Reads see all that was asked before them. Each method raises JournalError: naming the fault once the
-    journal is `broken`, or about its own arguments, which harms nothing else.
+    What a method writes is on the disk (fsync) when what it gives was awaited. It is also written if the caller is
+    cancelled while it waits, or does not wait. Reads see all that was asked before them. Each method raises
+    JournalError: naming the fault once the journal is `broken`, or about its own arguments, which harms nothing else.
     """
 
     def __init__(self, writer: Writer) -> None:
@@ -77,24 +77,24 @@ class OpenJournal:
         """Look many items up together: each (key or None, model, content) as for `look`."""
         return await self._writer.ask(statements.known, items)
 
-    async def intend(
+    def intend(
         self, index: int, key: str, model: str, content: bytes, *, price: float | None, token: str | None = None
-    ) -> bool:
+    ) -> asyncio.Future[bool]:
         """Before the POST: SENDING, now, at the list price in credits, with the callback URL's token.
 
-        False, and nothing is written, if the key is there in another state than QUEUED.
+        False, and nothing is written, if the key is there in another state than QUEUED or with another input.
         """
-        return await self._writer.ask(statements.intend, key, Seen(index, model, content), price, token)
+        return self._writer.ask(statements.intend, key, Seen(index, model, content), price, token)
 
-    async def withdraw(self, key: str) -> None:
+    def withdraw(self, key: str) -> asyncio.Future[None]:
         """What was SENDING was certainly not created: QUEUED again, and it costs nothing."""
-        await self._writer.ask(statements.withdraw, key)
+        return self._writer.ask(statements.withdraw, key)
 
-    async def accepted(self, key: str, task_id: str) -> None:
+    def accepted(self, key: str, task_id: str) -> asyncio.Future[None]:
         """What was SENDING, or is adopted from UNKNOWN, has a task: RUNNING."""
-        await self._writer.ask(statements.accepted, key, task_id)
+        return self._writer.ask(statements.accepted, key, task_id)
 
-    async def finished(
+    def finished(
         self,
         key: str,
         *,
@@ -104,7 +104,7 @@ class OpenJournal:
         index: int | None = None,
         model: str | None = None,
         content: bytes | None = None,
-    ) -> bool:
+    ) -> asyncio.Future[bool]:
         """The outcome: DONE without an error or with a good record, UNKNOWN for SubmissionUnknownError, else FAILED.
 
         False, and nothing is written, if the key has another final outcome; DONE may be written again as DONE, with a
@@ -112,7 +112,7 @@ class OpenJournal:
         one without them is JournalError.
         """
         new = None if index is None or model is None or content is None else Seen(index, model, content)
-        return await self._writer.ask(statements.finished, key, Ended(record, error, path), new)
+        return self._writer.ask(statements.finished, key, Ended(record, error, path), new)
 
     async def saved(self, key: str, path: str) -> None:
         """The clip of what is DONE was saved there, later than the outcome."""
@@ -147,6 +147,10 @@ class OpenJournal:
         The submissions given up are kept in the table `earlier` and count as spent.
         """
         return await self._writer.ask(statements.requeue, tuple(states), None if keys is None else tuple(keys))
+
+    async def is_new(self) -> bool:
+        """True if no item stood in it when it was opened."""
+        return await self._writer.ask(statements.is_new)
 
     async def spent(self) -> float:
         """Credits that were or may have been charged: consumed where known, else the list price."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
+import sqlite3
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -21,8 +22,19 @@ from .entries import COLUMNS, Ended, Entry, JournalCounts, Known, Look, Seen, St
 from .errors_json import error_to_json
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Collection, Iterable
+
+REFUSED = (
+    JournalError,
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+    sqlite3.ProgrammingError,
+    sqlite3.InterfaceError,
+    ValueError,
+    TypeError,
+    OverflowError,
+)
+"""What a function raises about its own arguments: the transaction is as good as before."""
 
 _to_json = msgspec.json.Encoder().encode
 
@@ -32,31 +44,42 @@ _BY_KEY = f"SELECT {COLUMNS} FROM item WHERE key = ?"  # noqa: S608
 _CONTENT = "SELECT key, model, input FROM item WHERE key = ?"
 _CONTENTS = "SELECT key, model, input FROM item WHERE key IN (SELECT value FROM json_each(?))"
 _BY_TOKEN = f"SELECT {COLUMNS} FROM item WHERE token = ?"  # noqa: S608
-_INTEND = """
+# The three steps of an item are also done for many at once (`together`), so what stands for their values is left open.
+INTEND = """
 INSERT INTO item (position, key, model, input, state, token, sent_at, credits, run)
-VALUES (?, ?, ?, ?, 'sending', ?, ?, ?, (SELECT run FROM this))
+VALUES ({position}, {key}, {model}, {input}, 'sending', {token}, {now}, {credits}, (SELECT run FROM this))
 ON CONFLICT (key) DO UPDATE
 SET state = 'sending', token = excluded.token, sent_at = excluded.sent_at, credits = excluded.credits,
     run = excluded.run
-WHERE state = 'queued'
+WHERE state = 'queued' AND model = excluded.model AND input = excluded.input
 """
+ACCEPT = """
+UPDATE item SET state = 'running', task_id = {task_id}, accepted_at = {now}, finished_at = NULL, error = NULL,
+    reported = 0, run = (SELECT run FROM this)
+WHERE key = {key} AND state IN ('sending', 'unknown')
+"""
+# A failure without a record is charged only if the task was accepted.
+FINISH = """
+UPDATE item SET state = {state}, finished_at = {now}, record = {record}, error = {error}, path = {path}, reported = 1,
+    run = (SELECT run FROM this), credits = CASE
+        WHEN {consumed} IS NOT NULL THEN {consumed}
+        WHEN {state} = 'failed' AND ({record} IS NOT NULL OR task_id IS NULL) THEN 0
+        ELSE credits END
+WHERE key = {key} AND (state NOT IN ('done', 'failed') OR state = 'done' AND {state} = 'done')
+"""
+
+
+def _named(statement: str, *names: str) -> str:
+    """The statement with parameters of these names."""
+    return statement.format(**{name: f":{name}" for name in names})
+
+
+_INTEND = _named(INTEND, "position", "key", "model", "input", "token", "now", "credits")
+_ACCEPT = _named(ACCEPT, "task_id", "now", "key")
+_FINISH = _named(FINISH, "key", "state", "now", "record", "error", "path", "consumed")
 _WITHDRAW = """
 UPDATE item SET state = 'queued', token = NULL, sent_at = NULL, credits = NULL, run = (SELECT run FROM this)
 WHERE key = ? AND state = 'sending'
-"""
-_ACCEPT = """
-UPDATE item SET state = 'running', task_id = ?, accepted_at = ?, finished_at = NULL, error = NULL, reported = 0,
-    run = (SELECT run FROM this)
-WHERE key = ? AND state IN ('sending', 'unknown')
-"""
-# A failure without a record is charged only if the task was accepted.
-_FINISH = """
-UPDATE item SET state = :state, finished_at = :now, record = :record, error = :error, path = :path, reported = 1,
-    run = (SELECT run FROM this), credits = CASE
-        WHEN :consumed IS NOT NULL THEN :consumed
-        WHEN :state = 'failed' AND (:record IS NOT NULL OR task_id IS NULL) THEN 0
-        ELSE credits END
-WHERE key = :key AND (state NOT IN ('done', 'failed') OR state = 'done' AND :state = 'done')
 """
 _REFUSE = """
 INSERT INTO item (position, key, model, input, state, finished_at, record, error, path, credits, reported, run)
@@ -110,8 +133,8 @@ def _made_key(database: sqlite3.Connection, model: str, content: bytes) -> str:
 
 
 def intend(database: sqlite3.Connection, key: str, seen: Seen, price: float | None, token: str | None) -> bool:
-    row = (seen.index, key, seen.model, seen.content.decode(), token, time.time(), price)
-    return database.execute(_INTEND, row).rowcount == 1
+    row = {"position": seen.index, "key": key, "model": seen.model, "input": seen.content.decode(), "token": token}
+    return database.execute(_INTEND, {**row, "now": time.time(), "credits": price}).rowcount == 1
 
 
 def withdraw(database: sqlite3.Connection, key: str) -> None:
@@ -119,21 +142,23 @@ def withdraw(database: sqlite3.Connection, key: str) -> None:
 
 
 def accepted(database: sqlite3.Connection, key: str, task_id: str) -> None:
-    _must(database.execute(_ACCEPT, (task_id, time.time(), key)).rowcount, key, "being sent or unknown")
+    row = {"task_id": task_id, "now": time.time(), "key": key}
+    _must(database.execute(_ACCEPT, row).rowcount, key, "being sent or unknown")
 
 
 def finished(database: sqlite3.Connection, key: str, ended: Ended, new: Seen | None) -> bool:
-    outcome = _outcome(key, ended)
-    if database.execute(_FINISH, outcome).rowcount:
+    row = outcome(key, ended)
+    if database.execute(_FINISH, row).rowcount:
         return True
     if new is None:
         _must(len(database.execute("SELECT id FROM item WHERE key = ?", (key,)).fetchall()), key, "in the journal")
         return False
-    row = {**outcome, "index": new.index, "model": new.model, "input": new.content.decode()}
+    row |= {"index": new.index, "model": new.model, "input": new.content.decode()}
     return database.execute(_REFUSE, row).rowcount == 1
 
 
-def _outcome(key: str, ended: Ended) -> dict[str, str | bytes | float | None]:
+def outcome(key: str, ended: Ended) -> dict[str, str | bytes | float | None]:
+    """The columns of an outcome, by the names of their parameters."""
     record, error, path = ended.record, ended.error, ended.path
     if record is None and isinstance(error, TaskFailedError):
         record = error.record
@@ -198,6 +223,10 @@ def counts(database: sqlite3.Connection) -> JournalCounts:
 
 def spent(database: sqlite3.Connection) -> float:
     return counts(database).credits
+
+
+def is_new(database: sqlite3.Connection) -> bool:
+    return bool(database.execute("SELECT last = 0 FROM this").fetchone()[0])
 
 
 def begin_run(database: sqlite3.Connection) -> None:
