@@ -70,9 +70,9 @@ class Intake:
                 if queued := await self._next_queued():
                     return queued
                 pulled = await self._pull()
-                if len(pulled) > 1:
+                if together := self._together > 1:  # meanwhile slots come free, for more of them the next time
                     await self._admit(pulled)
-            if len(pulled) == 1:  # looked up while others pull
+            if not together:  # looked up while others pull
                 await self._admit(pulled)
 
     async def _next_queued(self) -> Item | None:
@@ -99,6 +99,8 @@ class Intake:
         return pulled
 
     async def _admit(self, pulled: list[Pulled]) -> None:
+        if not pulled:
+            return
         items = [item_of(one.index, one.key or "", one.input) for one in pulled if one.input is not None]
         looked_up = iter(await self._ledger.admit(items) if items else ())
         known = 0

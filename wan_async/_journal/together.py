@@ -85,7 +85,7 @@ class _Step(NamedTuple):
     usual: bool | None
 
 
-_STEPS: dict[_Work, _Step] = {
+STEPS: dict[_Work, _Step] = {
     statements.intend: _Step(_intent, usual=True),
     statements.accepted: _Step(_acceptance, usual=None),
     statements.finished: _Step(_outcome, usual=True),
@@ -102,7 +102,7 @@ def done_together(database: sqlite3.Connection, asked: _Asked) -> list[Any] | No
     Returns:
         What each gave; None if something was not as usual, and nothing was done.
     """
-    if len(asked) <= _MOST and all(work in _STEPS for work, _ in asked):
+    if len(asked) <= _MOST and all(work in STEPS for work, _ in asked):
         with contextlib.suppress(*statements.REFUSED):
             return _taken(database, asked)
         return None
@@ -114,7 +114,7 @@ def _done_by_parts(database: sqlite3.Connection, asked: _Asked) -> list[Any] | N
     results: list[Any] = []
     database.execute("BEGIN")
     try:
-        for is_step, part in groupby(asked, lambda one: one[0] in _STEPS):
+        for is_step, part in groupby(asked, lambda one: one[0] in STEPS):
             if is_step:
                 steps = list(part)
                 for start in range(0, len(steps), _MOST):
@@ -131,11 +131,11 @@ def _done_by_parts(database: sqlite3.Connection, asked: _Asked) -> list[Any] | N
 def _taken(database: sqlite3.Connection, steps: _Asked) -> list[Any]:
     values: list[str | bytes | float | None] = []
     for work, arguments in steps:
-        values += _STEPS[work].values(*arguments)
+        values += STEPS[work].values(*arguments)
     rows = 1 << (len(steps) - 1).bit_length()
     values += [None] * ((rows - len(steps)) * len(_COLUMNS))
     database.execute(_statement(rows), values)
-    return [_STEPS[work].usual for work, _ in steps]
+    return [STEPS[work].usual for work, _ in steps]
 
 
 @lru_cache

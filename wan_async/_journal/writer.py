@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, TypeVarTuple, Unpack
 from ..errors import JournalError
 from .statements import REFUSED
 from .store import Store
-from .together import FEWEST, done_together
+from .together import FEWEST, STEPS, done_together
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +33,7 @@ _Future: TypeAlias = "asyncio.Future[Any]"
 _Asked: TypeAlias = "tuple[_Future, Callable[..., Any], tuple[Any, ...]]"
 
 # A commit costs some 0.25 ms of CPU in the thread and takes the interpreter's lock from the event loop seven times,
-# however little is in it. So operations wait, unless they are many, until this many seconds have passed since the last
+# however little is in it. So steps wait, unless they are many, until this many seconds have passed since the last
 # commit; after a quiet while nothing waits. Flat out 3 ms gave 0.60 of the throughput without a journal, 10 ms 0.67.
 _SPACING = 0.01
 _FEW = 512
@@ -124,7 +124,7 @@ class Writer:
         if group is None:
             return []
         pause = self._committed_at + _SPACING - time.monotonic()
-        if len(group) < _FEW and pause > 0 and not self._closing:
+        if pause > 0 and len(group) < _FEW and not self._closing and all(work in STEPS for _, work, _ in group):
             time.sleep(pause)
         while len(group) < _MOST and not self._groups.empty():
             more = self._groups.get()
