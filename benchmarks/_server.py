@@ -48,6 +48,7 @@ _OF_OTHERS = {b"/v1/predictions": _PREDICTION, b"/openai": _VIDEO, b"/runway": _
 
 class _Answers(asyncio.Protocol):
     created = 0
+    delay = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -81,7 +82,11 @@ class _Answers(asyncio.Protocol):
             body = _CREATED % (task_id, task_id)
         else:
             body = _RECORD % head.split(b"taskId=", 1)[1].split(b" ", 1)[0]
-        self._transport.write(_HEAD % len(body) + body)
+        answer = _HEAD % len(body) + body
+        if self.delay:
+            asyncio.get_running_loop().call_later(self.delay, self._transport.write, answer)
+        else:
+            self._transport.write(answer)
 
 
 async def _serve() -> None:
@@ -91,9 +96,9 @@ async def _serve() -> None:
 
 
 @contextmanager
-def serving() -> Generator[str]:
-    """Run the server in a process of its own; gives its URL."""
-    command = [sys.executable, "-m", "benchmarks._server"]
+def serving(delay: float = 0.0) -> Generator[str]:
+    """Run the server in a process of its own; gives its URL. It answers after so many seconds."""
+    command = [sys.executable, "-m", "benchmarks._server", str(delay)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         if process.stdout is None or process.stdin is None:
             raise RuntimeError("the server has no pipes")
@@ -104,4 +109,5 @@ def serving() -> Generator[str]:
 
 
 if __name__ == "__main__":
+    _Answers.delay = float(sys.argv[1])
     asyncio.run(_serve())
