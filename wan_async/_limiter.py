@@ -118,11 +118,10 @@ class SlidingWindowLimiter:
 
     async def acquire(self) -> float:
         """See `Limiter`."""
-        loop = asyncio.get_running_loop()
         with self._lock:
-            line = self._line_of(loop)
+            line = self._line_here()
             if not line.waiting:
-                permit = self._window.take(loop.time())
+                permit = self._window.take(line.loop.time())
                 if permit is not None:
                     return permit
             turn = line.join()
@@ -132,34 +131,35 @@ class SlidingWindowLimiter:
 
     def accepted(self, permit: float) -> None:
         """See `Limiter`."""
-        loop = asyncio.get_running_loop()
         with self._lock:
-            self._window.accepted(permit, loop.time())
-            line = self._line_of(loop)
+            line = self._line_here()
+            self._window.accepted(permit, line.loop.time())
         if line.waiters:
             self._serve(line)
 
     def rejected(self, permit: float, retry_after: float | None = None) -> None:
         """See `Limiter`."""
-        loop = asyncio.get_running_loop()
         with self._lock:
-            self._window.rejected(permit, loop.time(), retry_after)
-            line = self._line_of(loop)
+            line = self._line_here()
+            self._window.rejected(permit, line.loop.time(), retry_after)
         if line.waiters:
             self._serve(line)
 
     def released(self, permit: float) -> None:
         """See `Limiter`."""
-        loop = asyncio.get_running_loop()
         with self._lock:
-            self._window.released(permit, loop.time())
-            line = self._line_of(loop)
+            line = self._line_here()
+            self._window.released(permit, line.loop.time())
         if line.waiters:
             self._serve(line)
 
-    def _line_of(self, loop: asyncio.AbstractEventLoop) -> _Line:
-        if self._line is not None and self._line.loop is loop:
-            return self._line
+    def _line_here(self) -> _Line:
+        """The running loop's line."""
+        loop = asyncio.get_running_loop()
+        line = self._line
+        return line if line is not None and line.loop is loop else self._other_line(loop)
+
+    def _other_line(self, loop: asyncio.AbstractEventLoop) -> _Line:
         line = self._lines.get(loop)
         if line is None:  # a loop seen for the first time: the lines of closed ones go
             self._lines = {other: line for other, line in self._lines.items() if not other.is_closed()}

@@ -193,9 +193,9 @@ def _object(value: Any) -> dict[str, Any] | None:
 def request_of(param: Any) -> dict[str, Any] | None:
     """What was submitted, by a record's `param`: JSON whose `input` is JSON text once more."""
     request = _object(param)
-    if request is None or not isinstance(request.get("input"), str):
-        return request
-    return {**request, "input": _object(request["input"])}
+    if request is not None and isinstance(asked := request.get("input"), str):
+        return {**request, "input": _object(asked)}
+    return request
 
 
 def _text(value: Any) -> str | None:
