@@ -81,11 +81,12 @@ async def test_what_queues_up_while_a_commit_runs_goes_into_the_next(path: Path)
 
 async def test_reads_see_what_was_asked_before_them_in_the_same_group(path: Path) -> None:
     async with opened(path) as journal:
-        _, look, page = await asyncio.gather(
-            journal.intend(0, "k", MODEL, FOX, price=1.0),
-            journal.look(0, "k", MODEL, FOX),
-            journal.page([State.SENDING]),
-        )
+
+        async def intend() -> bool:
+            return await journal.intend(0, "k", MODEL, FOX, price=1.0)
+
+        reads = journal.look(0, "k", MODEL, FOX), journal.page([State.SENDING])
+        _, look, page = await asyncio.gather(intend(), *reads)
         assert look.entry is not None
         assert page == [look.entry]
         assert journal.commits == 1

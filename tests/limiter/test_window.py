@@ -163,7 +163,7 @@ class AnyLife(RuleBasedStateMachine):
     @rule(which=st.integers(0, 50), retry_after=st.none() | st.floats(0, 5))
     def reject(self, which: int, retry_after: float | None) -> None:
         self.window.rejected(self.out.pop(which % len(self.out)), self.now, retry_after)
-        if retry_after:
+        if retry_after is not None and self.now + retry_after > self.now:
             assert self.window.opens_at(self.now) >= self.now + retry_after
             assert self.window.take(self.now) is None
 

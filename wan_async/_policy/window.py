@@ -127,10 +127,11 @@ class Window:
 
     def rejected(self, permit: float, now: float, retry_after: float | None = None) -> None:
         """The call was refused as too much, and did not count; all wait for `retry_after` seconds."""
-        if not self._end(permit, now):
-            return
-        if retry_after is not None:
+        counts = self._end(permit, now)
+        if retry_after is not None:  # of a call that nobody waited for any more, too
             self._brake = max(self._brake, now + retry_after)
+        if not counts:
+            return
         self._settle(now)
         count = len(self._out) + len(self._held) + len(self._leaving)
         if self._cap.rejected(permit, now, count) and permit > self._struck:
