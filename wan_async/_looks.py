@@ -135,6 +135,13 @@ class Lookers(Generic[E]):
             if due is not None:
                 self.expect(due)
 
+    def _let_others_look(self, now: float) -> None:
+        """While this looker waits for its answer: another one at once, or when something comes due."""
+        if self._agenda.any_due(now):
+            self._start()
+        elif (due := self._agenda.next_due()) is not None:
+            self.expect(due)
+
     async def _look_once(self, looker: asyncio.Task[None]) -> bool:
         """Look at one task; False if none is due, or if another looker will see to it."""
         clock = asyncio.get_running_loop().time
@@ -152,8 +159,8 @@ class Lookers(Generic[E]):
         if entry is None:
             self._limiter.released(permit)
             return True
-        if len(self._running) < AT_ONCE and self._agenda.any_due(clock()):
-            self._start()
+        if len(self._running) < AT_ONCE:
+            self._let_others_look(clock())
         self._looking[entry] = looker
         try:
             await self._look(entry, permit)

@@ -123,6 +123,16 @@ async def test_a_cancelled_watch_is_not_called_and_leaves_nothing() -> None:
     assert len(provider.looks["t"]) == 1
 
 
+async def test_a_task_that_comes_due_while_another_is_looked_at_is_looked_at_in_time() -> None:
+    provider = Provider()
+    waiter = poller(provider, polling=EVERY_2)
+    for number in range(3):
+        waiter.watch(provider.start(f"t{number}", 1.0), Heard(), age=-number * ROUND_TRIP / 4)
+    await asyncio.sleep(3)
+    looks = [provider.looks[f"t{number}"] for number in range(3)]
+    assert looks == [[pytest.approx(2 + number * ROUND_TRIP / 4)] for number in range(3)]
+
+
 async def test_a_permit_that_comes_when_nothing_is_due_any_more_is_given_back() -> None:
     class Late(Permits):
         async def acquire(self) -> float:
