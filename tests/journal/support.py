@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from wan_async._journal import OpenJournal
+from wan_async._journal import Entry, OpenJournal, State
 from wan_async._protocol import TaskRecord, TaskState
 
 if TYPE_CHECKING:
@@ -35,6 +36,21 @@ async def opened(path: Path) -> AsyncGenerator[OpenJournal]:
         yield journal
     finally:
         await journal.aclose()
+
+
+class Look(NamedTuple):
+    """An item's key and row."""
+
+    key: str
+    entry: Entry | None
+    same_input: bool
+
+
+async def look(journal: OpenJournal, key: str | None, model: str = MODEL, content: bytes = FOX) -> Look:
+    (known,), entries = await asyncio.gather(
+        journal.known([(key, model, content)]), journal.page(tuple(State), limit=1_000_000)
+    )
+    return Look(known.key, next((entry for entry in entries if entry.key == known.key), None), known.same_input)
 
 
 async def running(journal: OpenJournal, key: str, task_id: str = "t", price: float = 80.0) -> None:

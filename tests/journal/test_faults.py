@@ -13,7 +13,7 @@ import pytest
 from wan_async._journal import Journal, OpenJournal, State, files, store
 from wan_async.errors import JournalError
 
-from .support import FOX, MODEL, done, opened, output
+from .support import FOX, MODEL, done, look, opened, output
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +48,7 @@ async def broken_by_next_write(journal: OpenJournal, path: Path, culprit: str) -
     with pytest.raises(JournalError, match=why):
         journal.withdraw("k")  # at once, without a turn of the loop
     with pytest.raises(JournalError, match=why):
-        await journal.look(0, "k", MODEL, FOX)
+        await look(journal, "k", MODEL, FOX)
 
 
 @pytest.mark.parametrize("suffix", ["", "-wal", "-lock"])

@@ -16,7 +16,7 @@ from wan_async._journal import Journal, OpenJournal, State
 from wan_async._journal.entries import JournalCounts
 from wan_async.errors import JournalError
 
-from .support import FOX, MODEL, done, good, opened
+from .support import FOX, MODEL, done, good, look, opened
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,10 +85,10 @@ async def test_reads_see_what_was_asked_before_them_in_the_same_group(path: Path
         async def intend() -> bool:
             return await journal.intend(0, "k", MODEL, FOX, price=1.0)
 
-        reads = journal.look(0, "k", MODEL, FOX), journal.page([State.SENDING])
-        _, look, page = await asyncio.gather(intend(), *reads)
-        assert look.entry is not None
-        assert page == [look.entry]
+        reads = look(journal, "k", MODEL, FOX), journal.page([State.SENDING])
+        _, found, page = await asyncio.gather(intend(), *reads)
+        assert found.entry is not None
+        assert page == [found.entry]
         assert journal.commits == 1
 
 
@@ -119,7 +119,7 @@ async def test_what_a_cancelled_caller_asked_is_done(path: Path) -> None:
         caller.cancel()
         with pytest.raises(asyncio.CancelledError):
             await caller
-        assert (await journal.look(0, "k", MODEL, FOX)).entry is not None
+        assert (await look(journal, "k", MODEL, FOX)).entry is not None
 
 
 async def test_closing_waits_for_what_was_asked(path: Path) -> None:

@@ -21,7 +21,7 @@ from wan_async.errors import (
     TransportError,
 )
 
-from .support import FOX, MODEL, bad, done, good, opened, running
+from .support import FOX, MODEL, bad, done, good, look, opened, running
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +37,7 @@ def path(tmp_path: Path) -> Path:
 
 
 async def entry(journal: OpenJournal, key: str) -> Entry:
-    found = (await journal.look(0, key, MODEL, FOX)).entry
+    found = (await look(journal, key, MODEL, FOX)).entry
     assert found is not None
     return found
 
@@ -62,10 +62,10 @@ async def test_each_step_is_there_with_its_time(path: Path) -> None:
 
 async def test_keys_are_made_of_content_and_occurrence_and_do_not_depend_on_order(path: Path) -> None:
     async with opened(path) as journal:
-        first = [(await journal.look(i, None, MODEL, text)).key for i, text in enumerate([FOX, b"{}", FOX, FOX])]
-        other_model = (await journal.look(4, None, "other", FOX)).key
+        first = [(await look(journal, None, MODEL, text)).key for text in [FOX, b"{}", FOX, FOX]]
+        other_model = (await look(journal, None, "other", FOX)).key
     async with opened(path) as journal:
-        second = [(await journal.look(i, None, MODEL, text)).key for i, text in enumerate([b"{}", FOX, FOX, FOX])]
+        second = [(await look(journal, None, MODEL, text)).key for text in [b"{}", FOX, FOX, FOX]]
     assert sorted(first) == sorted(second)
     assert len({*first, other_model}) == 5
     assert [key.rpartition("-")[2] for key in first] == ["1", "1", "2", "3"]
@@ -74,14 +74,14 @@ async def test_keys_are_made_of_content_and_occurrence_and_do_not_depend_on_orde
 
 async def test_a_look_tells_whether_the_input_is_the_same(path: Path) -> None:
     async with opened(path) as journal:
-        new = await journal.look(0, "k", MODEL, FOX)
+        new = await look(journal, "k", MODEL, FOX)
         assert new.key == "k"
         assert new.entry is None
         assert new.same_input
         await done(journal, "k")
-        assert (await journal.look(0, "k", MODEL, FOX)).same_input
-        assert not (await journal.look(0, "k", MODEL, b"{}")).same_input
-        assert not (await journal.look(0, "k", "other", FOX)).same_input
+        assert (await look(journal, "k", MODEL, FOX)).same_input
+        assert not (await look(journal, "k", MODEL, b"{}")).same_input
+        assert not (await look(journal, "k", "other", FOX)).same_input
 
 
 async def test_a_key_is_begun_once(path: Path) -> None:

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from wan_async._journal import Journal, OpenJournal, State
 from wan_async.errors import JournalError, RejectedError, SubmissionUnknownError, WanError
 
-from .support import MODEL, good
+from .support import MODEL, good, look
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -133,11 +133,11 @@ class Against(RuleBasedStateMachine):
             self.rows[key] = Row(row.content, State.QUEUED, None, 0.0, row.earlier + row.credits, row.fresh)
 
     @rule(key=KEYS, content=INPUTS)
-    def look(self, key: str, content: bytes) -> None:
-        look = self.do(self.journal.look(0, key, MODEL, content))
+    def known(self, key: str, content: bytes) -> None:
+        found = self.do(look(self.journal, key, MODEL, content))
         row = self.rows.get(key)
-        assert (look.entry is None) is (row is None)
-        assert look.same_input is (row is None or row.content == content)
+        assert (found.entry is None) is (row is None)
+        assert found.same_input is (row is None or row.content == content)
 
     @rule(crash=st.booleans())
     def next_run(self, crash: bool) -> None:

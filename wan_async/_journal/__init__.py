@@ -5,8 +5,8 @@ the file. Below: `writer` groups commits in one thread, `statements` are the tra
 connection and files, `files` refuses and makes them.
 """
 
-from .entries import Entry, JournalCounts, Known, Look, State
+from .entries import Entry, JournalCounts, Known, State
 from .open_journal import OpenJournal
 from .reader import Journal
 
-__all__ = ["Entry", "Journal", "JournalCounts", "Known", "Look", "OpenJournal", "State"]
+__all__ = ["Entry", "Journal", "JournalCounts", "Known", "OpenJournal", "State"]

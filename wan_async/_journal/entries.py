@@ -89,20 +89,6 @@ class Ended(msgspec.Struct, frozen=True):
     path: str | None
 
 
-class Look(msgspec.Struct, frozen=True):
-    """What the journal knows of an item that was pulled.
-
-    Attributes:
-        key: the item's key; made by the journal where none was given.
-        entry: the item's row, None for a new one.
-        same_input: False if the row has another model or input than the item.
-    """
-
-    key: str
-    entry: Entry | None
-    same_input: bool
-
-
 class Known(msgspec.Struct, frozen=True):
     """Whether the journal has an item that was pulled.
 

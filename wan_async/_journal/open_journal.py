@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from .._protocol import TaskRecord
     from ..errors import JournalError, WanError
-    from .entries import Entry, Known, Look, State
+    from .entries import Entry, Known, State
 
 
 class OpenJournal:
@@ -66,15 +66,12 @@ class OpenJournal:
         """How many transactions there were; what is asked while one commits goes into the next."""
         return self._writer.commits
 
-    async def look(self, index: int, key: str | None, model: str, content: bytes) -> Look:
-        """What is known of an item. Without a key one is made of the content and its n-th occurrence in this run.
-
-        `content`, the wire fields as JSON in one canonical order, is compared byte for byte.
-        """
-        return await self._writer.ask(statements.look, key, Seen(index, model, content))
-
     async def known(self, items: list[tuple[str | None, str, bytes]]) -> list[Known]:
-        """Look many items up together: each (key or None, model, content) as for `look`."""
+        """What is known of items, each (key or None, model, content).
+
+        Without a key one is made of the content and its n-th occurrence in this run. `content`, the wire fields as JSON
+        in one canonical order, is compared byte for byte.
+        """
         return await self._writer.ask(statements.known, items)
 
     def intend(

@@ -18,7 +18,7 @@ import msgspec
 
 from .._protocol import TaskRecord, TaskState
 from ..errors import JournalError, SubmissionUnknownError, TaskFailedError, WanError
-from .entries import COLUMNS, Ended, Entry, JournalCounts, Known, Look, Seen, State, entry_of, path_to_column
+from .entries import COLUMNS, Ended, Entry, JournalCounts, Known, Seen, State, entry_of, path_to_column
 from .errors_json import error_to_json
 
 if TYPE_CHECKING:
@@ -40,7 +40,6 @@ _to_json = msgspec.json.Encoder().encode
 
 _SEEN = "INSERT INTO seen VALUES (?, 1) ON CONFLICT (content) DO UPDATE SET times = times + 1"
 _TIMES = "SELECT times FROM seen WHERE content = ?"
-_BY_KEY = f"SELECT {COLUMNS} FROM item WHERE key = ?"  # noqa: S608
 _CONTENT = "SELECT key, model, input FROM item WHERE key = ?"
 _CONTENTS = "SELECT key, model, input FROM item WHERE key IN (SELECT value FROM json_each(?))"
 _BY_TOKEN = f"SELECT {COLUMNS} FROM item WHERE token = ?"  # noqa: S608
@@ -105,15 +104,8 @@ UPDATE item SET state = 'queued', token = NULL, task_id = NULL, sent_at = NULL, 
 WHERE """
 
 
-def look(database: sqlite3.Connection, key: str | None, seen: Seen) -> Look:
-    """The item's key and row; a key not given is made of the content and its n-th occurrence in this run."""
-    key = key or _made_key(database, seen.model, seen.content)
-    entry = _one(database, _BY_KEY, key)
-    return Look(key, entry, entry is None or (entry.model == seen.model and entry.input == seen.content))
-
-
 def known(database: sqlite3.Connection, items: list[tuple[str | None, str, bytes]]) -> list[Known]:
-    """`look` for many, without their rows: about 4 µs each."""
+    """Which items have rows, about 4 µs each; a key not given is made of the content and its n-th occurrence."""
     keys = [key or _made_key(database, model, content) for key, model, content in items]
     query, these = (_CONTENT, keys[0]) if len(keys) == 1 else (_CONTENTS, _to_json(keys).decode())
     rows = database.execute(query, (these,))
@@ -207,7 +199,8 @@ def _page(database: sqlite3.Connection, states: Collection[State], after_id: int
 
 
 def by_token(database: sqlite3.Connection, token: str) -> Entry | None:
-    return _one(database, _BY_TOKEN, token)
+    row = database.execute(_BY_TOKEN, (token,)).fetchone()
+    return None if row is None else entry_of(row)
 
 
 def unreported(database: sqlite3.Connection) -> int:
@@ -253,11 +246,6 @@ def requeue(database: sqlite3.Connection, states: Collection[State], keys: Itera
 def _requeue(database: sqlite3.Connection, where: str, values: list[str]) -> int:
     database.execute(f"INSERT INTO earlier (item, {_PAST}) SELECT id, {_PAST} FROM item WHERE {where}", values)  # noqa: S608
     return database.execute(_REQUEUE + where, values).rowcount
-
-
-def _one(database: sqlite3.Connection, select: str, value: str) -> Entry | None:
-    row = database.execute(select, (value,)).fetchone()
-    return None if row is None else entry_of(row)
 
 
 def _must(rows: int, key: str, state: str) -> None:
