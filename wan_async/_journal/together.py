@@ -33,8 +33,9 @@ _Asked: TypeAlias = "Sequence[tuple[_Work, tuple[Any, ...]]]"
 FEWEST = 4
 """So many together pay for the longer statement."""
 
-_MOST = 128
-"""Rows of a statement. Each power of two up to it is one, prepared once; what is too much of it is NULL and no step."""
+_MOST = 128 if sqlite3.sqlite_version_info >= (3, 32) else 64
+"""Rows of a statement: before 3.32 SQLite took 999 parameters. Each power of two up to it is one, prepared once; what
+is too much of it is NULL and no step."""
 
 _COLUMNS = ("kind", "key", "at", "position", "model", "input", "token", "credits", "task_id", "state", "record",
             "error", "path")  # fmt: skip
