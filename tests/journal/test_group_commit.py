@@ -85,10 +85,10 @@ async def test_reads_see_what_was_asked_before_them_in_the_same_group(path: Path
         async def intend() -> bool:
             return await journal.intend(0, "k", MODEL, FOX, price=1.0)
 
-        reads = look(journal, "k", MODEL, FOX), journal.page([State.SENDING])
-        _, found, page = await asyncio.gather(intend(), *reads)
-        assert found.entry is not None
-        assert page == [found.entry]
+        reads = journal.known([("k", MODEL, FOX)]), journal.page([State.SENDING])
+        _, (known,), page = await asyncio.gather(intend(), *reads)
+        assert known.there
+        assert [entry.key for entry in page] == ["k"]
         assert journal.commits == 1
 
 
