@@ -222,22 +222,15 @@ class WanClient:
             ConfigurationError: an argument cannot be used.
         """
         download = None if download_to is None else self._transfers.collect(download_to)
-        steps = Steps(
-            submit=self._submissions.submit_item,
-            watch=self._watch_item,
-            download=download,
-            adoption=self._submissions.adoption,
-        )
+        steps = Steps(self._submissions.submit_item, self._watch_item, download, self._submissions.adoption)
         if journal is None:
             ledger = NoJournal()
         else:
             from ._batch.journalled import Journalled  # with sqlite3: 7 ms that importing wan_async does without
 
-            fetch, callbacks = download_to is not None, self._settings.callbacks
-            adopt_within = None if callbacks is None else callbacks.adopt_within
-            ledger = Journalled(
-                journal, replay=replay, resubmit_unknown=resubmit_unknown, fetch=fetch, adopt_within=adopt_within
-            )
+            within = None if steps.adoption is None else steps.adoption.within
+            options = {"replay": replay, "resubmit_unknown": resubmit_unknown, "fetch": download is not None}
+            ledger = Journalled(journal, adopt_within=within, **options)
         return Batch(steps, inputs, ledger, max_in_flight=max_in_flight, max_credits=max_credits)
 
     # files
