@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from wan_async import ConfigurationError, RateLimit
@@ -240,6 +240,7 @@ PATHS = [
 MEMBERS = st.sampled_from(["model", "input", "callBackUrl", "url", "base64Data"])
 
 
+@example("POST", "/api/file-base64-upload", b'{"base64Data":"\xc2\x80"}', {})
 @given(
     st.sampled_from(["GET", "POST", "PUT", "HEAD"]),
     st.sampled_from(PATHS) | st.text().map("/".__add__),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import mimetypes
 import secrets
 import shutil
@@ -110,7 +109,7 @@ def from_base64(call: Call) -> Upload:
     mime_type = head.removeprefix("data:").partition(";")[0] if comma else None
     try:
         content = base64.b64decode(tail if comma else text, validate=True)
-    except binascii.Error:
+    except ValueError:  # binascii.Error, and what is not ASCII
         raise Refusal(422, "base64Data: is not base64") from None
     return Upload(content, len(content), form, mime_type)
 
