@@ -25,6 +25,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mappi
 from contextlib import AbstractAsyncContextManager, ExitStack
 from typing import NamedTuple, Self
 
+from ._report import Row, show
+
 Call = Callable[[], Awaitable[object]]
 Calls = Mapping[str, Call]
 OpenArm = Callable[[str], AbstractAsyncContextManager[Calls]]
@@ -146,6 +148,36 @@ def compare(
                 turns = {arm.name: arm.turn(call, seconds) for arm in order}
                 results[call].rounds.append({arm.name: turns[arm.name] for arm in ready})
     return results
+
+
+def rows_beside(results: Mapping[str, Comparison], column: str, to: str) -> list[Row]:
+    """A row per call and arm, with its CPU to that of the arm `to`; `column` says what the arms are."""
+    return [
+        {
+            "call": call,
+            column: name,
+            "cpu_us": result.median(name).cpu_us,
+            "per_s": round(result.median(name).per_second),
+            f"cpu_to_{to.replace(' ', '_')}": result.cpu_ratio(name, to),
+        }
+        for call, result in results.items()
+        for name in result.names
+    ]
+
+
+def run_and_show(
+    what: str | None,
+    measure: Callable[[int, float], Mapping[str, Comparison]],
+    rows: Callable[[Mapping[str, Comparison]], list[Row]],
+) -> None:
+    """The command line of a module that compares a few arms of ours; `what` is its docstring."""
+    parser = argparse.ArgumentParser(description=what, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--quick", action="store_true", help="5 short rounds")
+    parser.add_argument("--rounds", type=int, default=21)
+    chosen = parser.parse_args()
+    results = measure(5, 0.2) if chosen.quick else measure(chosen.rounds, 0.4)
+    show(rows(results), as_json=chosen.json, missing=results["submit"].missing)
 
 
 async def _work(call: Call, seconds: float) -> int:

@@ -8,10 +8,10 @@ whoever runs the loop, `uvloop.run(main())`: the library runs on it as it is.
 
 from __future__ import annotations
 
-import argparse
+from collections.abc import Mapping
 
-from ._arms import Comparison, Spec, compare
-from ._report import Row, show
+from ._arms import Comparison, Spec, compare, rows_beside, run_and_show
+from ._report import Row
 from ._server import serving
 
 _OURS = "benchmarks._rivals:ours"
@@ -25,30 +25,10 @@ def measure(rounds: int, seconds: float) -> dict[str, Comparison]:
         return compare(arms, ("submit", "poll"), url, rounds=rounds, seconds=seconds)
 
 
-def rows(results: dict[str, Comparison]) -> list[Row]:
+def rows(results: Mapping[str, Comparison]) -> list[Row]:
     """A row per call and loop."""
-    return [
-        {
-            "call": call,
-            "loop": name,
-            "cpu_us": result.median(name).cpu_us,
-            "per_s": round(result.median(name).per_second),
-            "cpu_to_asyncio": result.cpu_ratio(name, "asyncio"),
-        }
-        for call, result in results.items()
-        for name in result.names
-    ]
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument("--quick", action="store_true", help="5 short rounds")
-    parser.add_argument("--rounds", type=int, default=21)
-    chosen = parser.parse_args()
-    results = measure(5, 0.2) if chosen.quick else measure(chosen.rounds, 0.4)
-    show(rows(results), as_json=chosen.json, missing=results["submit"].missing)
+    return rows_beside(results, "loop", "asyncio")
 
 
 if __name__ == "__main__":
-    main()
+    run_and_show(__doc__, measure, rows)

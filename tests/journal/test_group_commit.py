@@ -206,6 +206,7 @@ def test_a_loop_that_ended_first_leaves_what_was_asked_on_disk(path: Path) -> No
 
     writer = asyncio.run(leave())._writer  # pyright: ignore[reportPrivateUsage]
     writer.close()
-    writer.join()
+    while not writer.gone:
+        time.sleep(0.001)
     with Journal.open_readonly(path) as reader:
         assert reader.counts().sending == 1

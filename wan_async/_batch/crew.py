@@ -82,9 +82,13 @@ class Crew:
             self.dismiss(Stake.MONEY)
 
     def _go_on(self, then: Callable[[], None], written: asyncio.Future[Any]) -> None:
-        if not written.cancelled():
-            then()
-        self._done(written)
+        try:
+            if not written.cancelled():
+                then()
+        except Exception as bug:  # noqa: BLE001 - it stops the batch and is raised there; nobody waits for ever
+            self._ended(bug)
+        finally:
+            self._done(written)
 
     def _done(self, done: asyncio.Future[Any]) -> None:
         del self._stakes[done]

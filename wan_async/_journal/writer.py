@@ -92,10 +92,6 @@ class Writer:
         """True when the thread has ended: microseconds after `closed`, milliseconds where others use the core."""
         return not self._thread.is_alive()
 
-    def join(self) -> None:
-        """After `closed`: wait the microseconds until the thread is gone."""
-        self._thread.join()
-
     def _hand_over(self) -> None:
         if self._asked:
             self._groups.put(self._asked)
