@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import aiohttp
 from aiohttp.http import HttpProcessingError
@@ -21,16 +21,13 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from ._deadlines import Deadlines
+from ._direct import Direct, lines, whole
 from ._protocol import Answer
-from ._small_requests import request_class
 from ._version import __version__
 from .errors import TransportError
 
 if TYPE_CHECKING:
     from ._protocol import Request
-
-MAX_ANSWER = 1 << 20
-"""Bytes of an API answer; the largest that was seen is 2 KiB."""
 
 KEEP_ALIVE = 4.0
 """Seconds an idle connection is kept: less than the 5 s after which common servers close theirs."""
@@ -60,9 +57,6 @@ _FAILURES = (
 )
 
 
-Bytes = TypeVar("Bytes", bytes, bytearray)
-
-
 class LoopSessions:
     """The sessions of one event loop; closed ones are opened again when they are needed."""
 
@@ -75,6 +69,7 @@ class LoopSessions:
         self._closing: asyncio.Task[None] | None = None
         self._deadlines: Deadlines | None = None
         self._headers = _authorization if own is None else _headers
+        self._direct: Direct | None = None
         self.users = 0
 
     @property
@@ -88,7 +83,7 @@ class LoopSessions:
         if self._own is not None:
             return self._own
         if self._api is None:
-            self._api = self._session(_OF_ALL, request_class())
+            self._api = self._session(_OF_ALL)
         return self._api
 
     @property
@@ -106,14 +101,11 @@ class LoopSessions:
             await self._opened()
         return self.transfers
 
-    def _session(
-        self, headers: Mapping[str, str], requests: type[aiohttp.ClientRequest] = aiohttp.ClientRequest
-    ) -> aiohttp.ClientSession:
+    def _session(self, headers: Mapping[str, str]) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=KEEP_ALIVE),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=headers,
-            request_class=requests,
         )
 
     async def exchange(self, base_url: str, key: str, request: Request, timeout: float) -> Answer:
@@ -121,23 +113,32 @@ class LoopSessions:
         deadlines = self._deadlines or await self._opened()
         try:
             with deadlines.within(timeout):
-                response = await self.api.request(
-                    request.method,
-                    _url(base_url, request.path),
-                    data=request.body,
-                    headers=self._headers(key),
-                    timeout=_connect_timeout(timeout),
-                    allow_redirects=False,
-                    raise_for_status=False,
-                    middlewares=(),  # a caller's own session may have one that sends again
-                )
-                content = response.content  # it came with its head, as nearly all do: not waiting for it saves 5 µs
-                body = _not_too_large(content.read_nowait()) if content.is_eof() else await _rest(response)
+                if self._direct is None or self._direct.is_seen:
+                    return await self._by_session(base_url, key, request, timeout)
+                head = _head(base_url, key)
+                return await self._direct.exchange(base_url, head, request, _connect_timeout(timeout))
         except _FAILURES as error:
             failure = _failure(error, timeout)
-        else:
-            return Answer(response.status, body, response.headers, time.time())
         raise failure  # here, so that its context is not an error whose repr holds the key
+
+    async def _by_session(self, base_url: str, key: str, request: Request, timeout: float) -> Answer:
+        response = await self.api.request(
+            request.method,
+            _url(base_url, request.path),
+            data=request.body,
+            headers=self._headers(key),
+            timeout=_connect_timeout(timeout),
+            allow_redirects=False,
+            raise_for_status=False,
+            middlewares=(),  # a caller's own session may have one that sends again
+        )
+        try:
+            body = await whole(response.content)
+        except BaseException:
+            response.close()
+            raise
+        response.release()
+        return Answer(response.status, body, response.headers, time.time())
 
     async def aclose(self) -> None:
         """Close both sessions and wait until their connections are closed."""
@@ -161,6 +162,7 @@ class LoopSessions:
                 await self._close()
 
         deadlines = self._deadlines = Deadlines(asyncio.get_running_loop())
+        self._direct = None if self._own is not None else Direct.of(self.api)
         self._at_shutdown = guard()
         await anext(self._at_shutdown)
         return deadlines
@@ -169,7 +171,7 @@ class LoopSessions:
         sessions = self._api, self._transfers
         if self._deadlines is not None:
             self._deadlines.close()
-        self._api = self._transfers = self._at_shutdown = self._deadlines = None
+        self._api = self._direct = self._transfers = self._at_shutdown = self._deadlines = None
         async with AsyncExitStack() as stack:  # the second is closed even if closing the first is cancelled
             for session in sessions:
                 if session is not None:
@@ -193,6 +195,11 @@ def _authorization(key: str) -> CIMultiDictProxy[str]:
 @lru_cache(maxsize=256)
 def _headers(key: str) -> CIMultiDictProxy[str]:
     return CIMultiDictProxy(CIMultiDict({**_authorization(key), **_OF_ALL}))
+
+
+@lru_cache(maxsize=256)
+def _head(base_url: str, key: str) -> str:
+    return f"Host: {_url(base_url, '').host_port_subcomponent}\r\n{lines(_headers(key).items())}"
 
 
 @lru_cache(maxsize=1024)
@@ -225,23 +232,3 @@ def _failure(error: Exception, timeout: float) -> TransportError:
     if not isinstance(error, aiohttp.ClientResponseError):  # its arguments hold the request's headers
         failure.__cause__ = error
     return failure
-
-
-async def _rest(response: aiohttp.ClientResponse) -> bytes:
-    """The body as it comes, refused when larger than `MAX_ANSWER` (after decompression)."""
-    body = bytearray()
-    try:
-        async for chunk in response.content.iter_any():
-            body += chunk
-            _not_too_large(body)
-    except BaseException:
-        response.close()
-        raise
-    response.release()
-    return bytes(body)
-
-
-def _not_too_large(body: Bytes) -> Bytes:
-    if len(body) > MAX_ANSWER:
-        raise TransportError(f"an answer larger than {MAX_ANSWER} bytes")
-    return body

@@ -43,6 +43,13 @@ MEBIBYTE = 1 << 20
 REQUEST = Request("POST", requests.CREATE_TASK, b"{}")
 
 
+@pytest.fixture(params=["direct", "by the session"], autouse=True)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways of a call: an aiohttp that was not tried gets all by the session."""
+    if request.param != "direct":
+        monkeypatch.setattr(aiohttp, "__version__", "3.15.0")
+
+
 class Unresolved(AbstractResolver):
     """Knows no name, without asking anybody."""
 

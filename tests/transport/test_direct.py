@@ -1,0 +1,261 @@
+"""Calls made directly on a session's connections: the same on the wire, and nothing hidden from those who look on."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import aiohttp
+import pytest
+
+from wan_async import SessionPool, TransportError
+from wan_async import _direct as direct
+from wan_async._protocol import Request, requests
+
+from ..servers import (
+    Peer,
+    Received,
+    answer,
+    close_after_reading,
+    http,
+    raw,
+    reset_after_reading,
+    scripted,
+)
+
+CREATE = Request("POST", requests.CREATE_TASK, b'{"model": "m"}')
+RECORD = requests.record_info("an id")
+ANSWER = http(200, b"{}")
+
+
+async def received(*sent: Request, prefix: str = "") -> list[Received]:
+    """What a server gets, all on one connection."""
+    async with scripted() as server, SessionPool(connections=1) as pool:
+        for one in sent:
+            await pool.exchange(server.url + prefix, "k", one, 5.0)
+        assert server.connections == 1
+        return server.received
+
+
+@pytest.mark.parametrize("prefix", ["", "/behind/a%20proxy"])
+async def test_a_session_puts_the_same_on_the_wire(prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = await received(CREATE, RECORD, CREATE, prefix=prefix)
+    monkeypatch.setattr(aiohttp, "__version__", "3.15.0")
+    theirs = await received(CREATE, RECORD, CREATE, prefix=prefix)
+
+    def told(one: Received) -> tuple[object, ...]:
+        return one.method, one.path, one.body, {k: v for k, v in one.headers.items() if k != "host"}
+
+    assert [told(one) for one in ours] == [told(one) for one in theirs]
+    assert ours[1].path == f"{prefix}/api/v1/jobs/recordInfo?taskId=an%20id"
+
+
+async def test_the_host_is_told_with_its_port() -> None:
+    async with scripted() as server, SessionPool() as pool:
+        await pool.exchange(server.url, "k", RECORD, 5.0)
+    assert server.received[0].headers["host"] == server.url.removeprefix("http://")
+
+
+# those who look on
+
+
+Calls = list[tuple[str, str]]
+
+
+def replaced(monkeypatch: pytest.MonkeyPatch) -> Calls:
+    """As recorders and monitoring agents do: a wrapper that looks like what it wraps."""
+    seen: Calls = []
+    wrapped: Callable[..., Awaitable[Any]] = aiohttp.ClientSession._request  # pyright: ignore[reportPrivateUsage]
+
+    @functools.wraps(wrapped)
+    async def wrapper(session: aiohttp.ClientSession, method: str, url: Any, **options: Any) -> Any:
+        seen.append((method, str(url)))
+        return await wrapped(session, method, url, **options)
+
+    monkeypatch.setattr(aiohttp.ClientSession, "_request", wrapper)
+    return seen
+
+
+async def test_who_replaces_aiohttps_request_sees_all_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with scripted() as server, SessionPool() as pool:
+        await pool.exchange(server.url, "k", CREATE, 5.0)
+        with monkeypatch.context() as here:
+            seen = replaced(here)
+            await pool.exchange(server.url, "k", CREATE, 5.0)
+        await pool.exchange(server.url, "k", CREATE, 5.0)
+        assert server.posts == 3
+    assert seen == [("POST", server.url + CREATE.path)]
+
+
+def test_a_replacement_that_was_there_before_is_not_taken_for_aiohttps_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = aiohttp.ClientSession._request  # pyright: ignore[reportPrivateUsage]
+    assert direct.request_of_aiohttp() is original
+    replaced(monkeypatch)
+    assert direct.request_of_aiohttp() is None
+    monkeypatch.setattr(aiohttp.ClientSession, "_request", functools.partialmethod(original))
+    assert direct.request_of_aiohttp() is None
+
+
+async def test_who_has_all_sessions_traced_sees_all_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: Calls = []
+
+    async def started(session: object, context: object, about: aiohttp.TraceRequestStartParams) -> None:
+        seen.append((about.method, str(about.url)))
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_start.append(started)
+    make = aiohttp.ClientSession.__init__
+    monkeypatch.setattr(aiohttp.ClientSession, "__init__", functools.partialmethod(make, trace_configs=[trace]))
+    async with scripted() as server, SessionPool() as pool:
+        await pool.exchange(server.url, "k", RECORD, 5.0)
+    assert seen == [("GET", server.url + RECORD.path)]
+
+
+# connections that end
+
+
+@pytest.mark.parametrize("end", [close_after_reading, reset_after_reading])
+async def test_a_read_goes_out_once_more_when_its_connection_breaks(end: Callable[[Peer], Awaitable[None]]) -> None:
+    async with scripted(end) as server, SessionPool() as pool:
+        assert (await pool.exchange(server.url, "k", RECORD, 5.0)).status == 200
+        assert len(server.received) == 2
+    async with scripted(end, end) as server, SessionPool() as pool:
+        with pytest.raises(TransportError, match="the connection broke"):
+            await pool.exchange(server.url, "k", RECORD, 5.0)
+        assert len(server.received) == 2
+
+
+async def test_a_read_is_not_repeated_where_nobody_listens() -> None:
+    tried = 0
+
+    class Counting(aiohttp.TCPConnector):
+        async def connect(self, *arguments: Any, **options: Any) -> Any:
+            nonlocal tried
+            tried += 1
+            return await super().connect(*arguments, **options)
+
+    async with scripted(listening=False) as server, aiohttp.ClientSession(connector=Counting()) as session:
+        calls = direct.Direct.of(session)
+        assert calls is not None
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await calls.exchange(server.url, "", RECORD, aiohttp.ClientTimeout(connect=5.0))
+    assert tried == 1
+
+
+@pytest.mark.parametrize("end", [close_after_reading, reset_after_reading])
+async def test_a_submission_does_not(end: Callable[[Peer], Awaitable[None]]) -> None:
+    async with scripted(end) as server, SessionPool() as pool:
+        with pytest.raises(TransportError, match="the connection broke") as caught:
+            await pool.exchange(server.url, "k", CREATE, 5.0)
+        assert caught.value.sent
+        assert (server.posts, server.connections) == (1, 1)
+
+
+async def test_what_comes_unasked_is_no_answer() -> None:
+    """A server that gives up waiting says 408 before it closes, here at leisure: that is no answer to the next call."""
+    came = asyncio.Event()
+
+    async def talks(peer: Peer) -> None:
+        await peer.read()
+        await peer.send(ANSWER)
+        await asyncio.sleep(0.02)
+        await peer.send(http(408, b"too late"))
+        came.set()
+
+    async with scripted(talks) as server, SessionPool(connections=1) as pool:
+        assert (await pool.exchange(server.url, "k", CREATE, 5.0)).status == 200
+        await came.wait()
+        await asyncio.sleep(0.02)
+        with pytest.raises(TransportError, match="ended before the request was sent") as caught:
+            await pool.exchange(server.url, "k", CREATE, 5.0)
+        assert not caught.value.sent
+        assert (await pool.exchange(server.url, "k", CREATE, 5.0)).status == 200
+        assert (server.posts, server.connections) == (2, 2)
+
+
+@pytest.mark.parametrize("given_up", ["cancelled", "too late"])
+async def test_a_call_that_is_given_up_takes_its_connection_along(given_up: str) -> None:
+    """Else the next call would be given its answer."""
+    late = asyncio.Event()
+
+    async def slow(peer: Peer) -> None:
+        await peer.read()
+        await late.wait()
+        await peer.send(http(200, b'"first"'))
+
+    async with scripted(slow, answer(body=b'"second"')) as server, SessionPool(connections=1) as pool:
+        first = asyncio.create_task(pool.exchange(server.url, "k", CREATE, 0.1 if given_up == "too late" else 5.0))
+        while not server.posts:
+            await asyncio.sleep(0.001)
+        if given_up == "cancelled":
+            first.cancel()
+        with pytest.raises((asyncio.CancelledError, TransportError)):
+            await first
+        late.set()
+        assert (await pool.exchange(server.url, "k", CREATE, 5.0)).body == b'"second"'
+        assert server.connections == 2
+
+
+async def test_a_second_answer_to_one_request_is_dropped_with_its_connection() -> None:
+    async with scripted(raw(ANSWER + http(200, b'"another"'))) as server, SessionPool(connections=1) as pool:
+        assert (await pool.exchange(server.url, "k", RECORD, 5.0)).body == b"{}"
+        assert (await pool.exchange(server.url, "k", RECORD, 5.0)).body != b'"another"'
+        assert server.connections == 2
+
+
+async def test_an_answer_that_is_no_http_is_a_transport_error() -> None:
+    async with scripted(answer(200, b"{}", {"Content-Length": "many"})) as server, SessionPool() as pool:
+        with pytest.raises(TransportError) as caught:
+            await pool.exchange(server.url, "k", CREATE, 5.0)
+    assert caught.value.sent
+
+
+# how it is written
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_connection_that_closed_since_is_not_written_to(closed: bool) -> None:
+    written: list[bytes] = []
+
+    class Transport(asyncio.WriteTransport):
+        def is_closing(self) -> bool:
+            return closed
+
+        def write(self, data: bytes | bytearray | memoryview) -> None:
+            written.append(bytes(data))
+
+    direct.write(Transport(), b"GET")
+    assert written == ([] if closed else [b"GET"])
+
+
+async def test_requests_of_one_pass_are_written_back_to_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    message, write = direct.message, direct.write
+
+    def noted(*arguments: Any) -> bytes:
+        order.append("made")
+        return message(*arguments)
+
+    def noted_write(*arguments: Any) -> None:
+        order.append("written")
+        write(*arguments)
+
+    async with scripted() as server, SessionPool(connections=2) as pool:
+
+        async def two() -> None:
+            await asyncio.gather(*(pool.exchange(server.url, "k", RECORD, 5.0) for _ in range(2)))
+
+        await two()
+        monkeypatch.setattr(direct, "write", noted_write)
+        monkeypatch.setattr(direct, "message", noted)
+        await two()
+    assert order == ["made", "made", "written", "written"]
+
+
+@pytest.mark.parametrize("value", ["k\r\nX-Other: 1", "k\nX-Other: 1", "k\0"])
+def test_a_line_break_cannot_become_another_header(value: str) -> None:
+    assert direct.lines([("A", "1"), ("B", "2")]) == "A: 1\r\nB: 2\r\n"
+    with pytest.raises(ValueError, match="line break"):
+        direct.lines([("A", "1"), ("Authorization", value)])
