@@ -18,7 +18,7 @@ from ._protocol import TaskRecord
 from ._runtime import Runtimes
 from ._submissions import Submissions
 from ._task import WanTask, kind_of, require_max_wait
-from ._transport import Transport
+from ._transport import Transport, calls_at_once
 from ._windows import Windows
 from .errors import InvalidInputError, WanError
 from .events import Event
@@ -222,13 +222,14 @@ class WanClient:
             ConfigurationError: an argument cannot be used.
         """
         download = None if download_to is None else self._transfers.collect(download_to)
-        steps = Steps(self._submissions.submit_item, self._watch_item, download, self._submissions.adoption)
+        adoption, pool = self._submissions.adoption, self._settings.pool
+        steps = Steps(self._submissions.submit_item, self._watch_item, download, adoption, calls_at_once(pool))
         if journal is None:
             ledger = NoJournal()
         else:
             from ._batch.journalled import Journalled  # with sqlite3: 7 ms that importing wan_async does without
 
-            within = None if steps.adoption is None else steps.adoption.within
+            within = None if adoption is None else adoption.within
             options = {"replay": replay, "resubmit_unknown": resubmit_unknown, "fetch": download is not None}
             ledger = Journalled(journal, adopt_within=within, **options)
         return Batch(steps, inputs, ledger, max_in_flight=max_in_flight, max_credits=max_credits)

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from ._policy.agenda import Agenda, Entry
     from ._protocol import TaskRecord
 
-AT_ONCE = 32
-"""Looks under way at once: half of the connections that a pool has by default."""
-
 E = TypeVar("E", bound="Entry")
 
 
@@ -62,6 +59,7 @@ class Lookers(Generic[E]):
     Args:
         agenda: knows what is due.
         limiter: the query limit.
+        most: looks under way at once, at most.
         look: looks at one task, under a permit that it ends.
         broken: told of a bug in the agenda: nothing would be looked at any more.
     """
@@ -70,11 +68,13 @@ class Lookers(Generic[E]):
         self,
         agenda: Agenda[E],
         limiter: QueryLimit,
+        most: int,
         look: Callable[[E, float], Awaitable[None]],
         broken: Callable[[Exception], None],
     ) -> None:
         self._agenda = agenda
         self._limiter = limiter
+        self._most = most
         self._look = look
         self._broken = broken
         self._running: set[asyncio.Task[None]] = set()
@@ -115,7 +115,7 @@ class Lookers(Generic[E]):
     def _ring(self) -> None:
         self._timer = None
         self._rings_at = math.inf
-        if self._in_line is None and len(self._running) < AT_ONCE:
+        if self._in_line is None and len(self._running) < self._most:
             self._start()
 
     def _start(self) -> None:
@@ -159,7 +159,7 @@ class Lookers(Generic[E]):
         if entry is None:
             self._limiter.released(permit)
             return True
-        if len(self._running) < AT_ONCE:
+        if len(self._running) < self._most:
             self._let_others_look(clock())
         self._looking[entry] = looker
         try:

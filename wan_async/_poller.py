@@ -40,10 +40,15 @@ class Poller:
         read: makes one recordInfo exchange for a task id, without retries and without a permit; raises `WanError`.
         limiter: the query limit.
         polling: when tasks are looked at; a planner brings what it has learnt.
+        most_looks: looks under way at once.
     """
 
     def __init__(
-        self, read: Callable[[str], Awaitable[TaskRecord]], limiter: QueryLimit, polling: Polling | Planner
+        self,
+        read: Callable[[str], Awaitable[TaskRecord]],
+        limiter: QueryLimit,
+        polling: Polling | Planner,
+        most_looks: int = 32,
     ) -> None:
         self._read = read
         self._limiter = limiter
@@ -51,7 +56,7 @@ class Poller:
         self.announced: Callable[[str], bool] | None = None
         self._tasks: dict[str, Waiting] = {}
         self._agenda: Agenda[Waiting] = Agenda()
-        self._lookers = Lookers(self._agenda, limiter, self._look, self._break)
+        self._lookers = Lookers(self._agenda, limiter, most_looks, self._look, self._break)
         self._futures: set[asyncio.Future[TaskRecord]] = set()
         self._abandon = self._forget  # one bound method for all watches
 

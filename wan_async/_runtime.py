@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ._policy.polling import Planner
 from ._policy.settings import Polling
 from ._poller import Poller
-from ._transport import SessionPool
+from ._transport import SessionPool, calls_at_once
 from ._wakeups import WakeUps
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Runtimes:
         return self.running().poller
 
     def _open(self) -> Runtime:
-        poller = Poller(self._calls.read_once, self._queries, self._planner)
+        poller = Poller(self._calls.read_once, self._queries, self._planner, calls_at_once(self._pool))
         wakeups = WakeUps(poller)
         if self._bus is not None:
             self._bus.attach(wakeups)

@@ -238,6 +238,23 @@ async def test_leaving_waits_for_answers_under_way_so_that_their_ids_are_kept(tm
     assert site.rows("select state, count(*) from item group by state") == [("running", 20)]
 
 
+async def test_what_waits_for_its_turn_is_not_sent_after_a_stop_and_not_left_as_in_the_air(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.transport = site.provider.transport(latency=0.3)
+    inputs = [clip(number) for number in range(100)]
+    async with site.client() as wan, wan.batch(inputs, journal=site.path) as results:
+        while site.rows("select count(*) from item where state = 'sending'") != [
+            (75,)
+        ]:  # 25 come first, by the limiter
+            await asyncio.sleep(0.01)
+        results.stop()
+        assert len([outcome async for outcome in results]) == 25 + 32
+    assert site.rows("select state, count(*) from item group by state") == [("done", 57), ("queued", 43)]
+    site.transport = site.provider.transport(latency=0.002)
+    again = await site.run(inputs, replay=False)
+    assert (len(again), all(outcome.ok for outcome in again), site.provider.stats.created) == (43, True, 100)
+
+
 async def test_the_budget_counts_earlier_runs(tmp_path: Path) -> None:
     site = Site(tmp_path)
     await site.run([clip(number) for number in range(10)])

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.poller.support import ROUND_TRIP, Heard, Paced, Permits, Provider, mean, others, poller
-from wan_async._looks import AT_ONCE
 from wan_async._policy.polling import DENIALS, GRACE
 from wan_async._policy.settings import Polling
 from wan_async._poller import Poller
@@ -455,9 +454,9 @@ async def test_a_task_of_unknown_age_is_looked_at_at_once() -> None:
 
 async def test_no_more_looks_at_once_than_are_good() -> None:
     provider = Provider()
-    waiter = poller(provider, polling=EVERY_2)
-    await asyncio.gather(*(waiter.wait(provider.start(str(number), 1.0)) for number in range(3 * AT_ONCE)))
-    assert provider.most_at_once == AT_ONCE
+    waiter = Poller(provider.read, Permits(), EVERY_2, most_looks=5)
+    await asyncio.gather(*(waiter.wait(provider.start(str(number), 1.0)) for number in range(16)))
+    assert provider.most_at_once == 5
 
 
 async def test_the_permit_goes_to_who_needs_it_when_it_comes() -> None:

@@ -24,10 +24,9 @@ from .outbox import Outbox
 from .outcome import Outcome
 from .steps import HITS_EVERY_ITEM, Steps, Watch
 
-SUBMITTERS = 32
-"""Submissions under way at once: with as many looks, the connections of a pool; at 100 ms each that is 320 a second.
-With 64 some wait for a connection, and an item costs 1.2 times as much. With a journal there are four times as many,
-since flat out most of a worker's time is waiting for the disk."""
+AHEAD = 96
+"""With a journal, intents that are on their way to the disk or wait for their turn to be sent: flat out most of an
+item's time is waiting for the disk."""
 
 
 class _NotSent(Exception):
@@ -65,8 +64,8 @@ class Submission:
 
     async def again(self, error: WanError) -> None:
         """Write that nothing was created; a stop cancels the wait for the next try."""
-        await self._flow.again(self._item, error)
         self.begun = False
+        await self._flow.again(self._item, error)
 
 
 class Flow:
@@ -80,6 +79,7 @@ class Flow:
         self._intake = Intake(feed, ledger, self._slots)
         self._watches: dict[str, Watch] = {}
         self._crew = Crew(self._task_ended)
+        self._posts = asyncio.Semaphore(steps.most_submissions)
         self._feeding = self._sending = True
         self.budget: Budget | None = None
         self.outbox = Outbox(self._slots.release)
@@ -100,7 +100,7 @@ class Flow:
                 for lost in submissions:
                     self._seek(lost, holds_slot=await self._slot_if_any())
         self._collector.start()
-        workers = 4 * SUBMITTERS if self._ledger.durable else SUBMITTERS
+        workers = self._steps.most_submissions + (AHEAD if self._ledger.durable else 0)
         for _ in range(min(workers, self._max_in_flight)):
             self._crew.start(self._work(), Stake.NOTHING)
 
@@ -182,6 +182,9 @@ class Flow:
             else:  # its input or a file of it was refused: nothing to write down
                 self.outbox.put(outcome, holds_slot=True)
             return True
+        finally:
+            if submission.begun:
+                self._posts.release()
         self._accepted(item, task_id, holds_slot=True)
         return True
 
@@ -204,19 +207,22 @@ class Flow:
             self._accepted(lost.item, task_id, holds_slot=holds_slot)
 
     async def begin(self, item: Item, token: str | None) -> None:
-        """The intent of `item` is written; from here on its worker is not cancelled by a stop."""
+        """The intent of `item` is written, and its turn has come. A stop does not cancel its worker any more."""
         self._crew.at_stake(Stake.MONEY)
         if not self._sending:
             raise _NotSent
         begun = await self._ledger.begin(item, token)
         if begun is not True:
             raise _NotSent(begun or None)
+        await self._posts.acquire()
         if not self._sending:
+            self._posts.release()
             await self._withdraw(item)
             raise _NotSent
 
     async def again(self, item: Item, error: WanError) -> None:
         """Nothing was created for `item`; it waits for its next try unless the batch stops."""
+        self._posts.release()
         if isinstance(error, RateLimitError):
             self.outbox.tally.throttled += 1
         await self._withdraw(item)

@@ -64,9 +64,11 @@ class Steps(msgspec.Struct, frozen=True):
         watch: (task id, input, age in seconds, done) → watch; calls `done` once, with the final record or an error.
         download: (key, record) → where the clip is; None leaves the clips where they are.
         adoption: how lost submissions are found again; None: they are not.
+        most_submissions: those under way at once.
     """
 
     submit: Callable[[WanInput, Submission], Awaitable[str]]
     watch: Callable[[str, WanInput, float, Callable[[TaskRecord | WanError], None]], Watch]
     download: Download | None = None
     adoption: Adoption | None = None
+    most_submissions: int = 32

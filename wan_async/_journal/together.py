@@ -33,12 +33,12 @@ _Asked: TypeAlias = "Sequence[tuple[_Work, tuple[Any, ...]]]"
 FEWEST = 4
 """So many together pay for the longer statement."""
 
-_MOST = 128 if sqlite3.sqlite_version_info >= (3, 32) else 64
+_MOST = 512 if sqlite3.sqlite_version_info >= (3, 32) else 64
 """Rows of a statement: before 3.32 SQLite took 999 parameters. Each power of two up to it is one, prepared once; what
 is too much of it is NULL and no step."""
 
-_COLUMNS = ("kind", "key", "at", "position", "model", "input", "token", "credits", "task_id", "state", "record",
-            "error", "path")  # fmt: skip
+_COLUMNS = ("kind", "key", "at", "a", "b", "c", "d", "e")
+"""Of a row of `step`: what is done, to which key, when, and the values that the kind of step needs."""
 
 
 def _trigger(kind: str, statement: str) -> str:
@@ -53,30 +53,27 @@ END;
 # The statements are those of `statements`, with the values of a row of `step`.
 DDL = f"CREATE TEMP VIEW step AS SELECT {', '.join(f'NULL AS {column}' for column in _COLUMNS)};" + "".join((
     _trigger("intend", statements.INTEND.format(
-        position="new.position", key="new.key", model="new.model", input="new.input", token="new.token",  # noqa: S106
-        now="new.at", credits="new.credits",
+        key="new.key", now="new.at", position="new.a", model="new.b", input="new.c", token="new.d",  # noqa: S106
+        credits="new.e",
     )),
-    _trigger("accept", statements.ACCEPT.format(key="new.key", task_id="new.task_id", now="new.at")),
+    _trigger("accept", statements.ACCEPT.format(key="new.key", now="new.at", task_id="new.a")),
     _trigger("finish", statements.FINISH.format(
-        key="new.key", now="new.at", state="new.state", record="new.record", error="new.error", path="new.path",
-        consumed="new.credits",
+        key="new.key", now="new.at", state="new.a", record="new.b", error="new.c", path="new.d", consumed="new.e",
     )),
 ))  # fmt: skip
 
 
 def _intent(key: str, seen: Seen, price: float | None, token: str | None) -> _Values:
-    content = seen.content.decode()
-    return ("intend", key, time.time(), seen.index, seen.model, content, token, price, None, None, None, None, None)
+    return "intend", key, time.time(), seen.index, seen.model, seen.content.decode(), token, price
 
 
 def _acceptance(key: str, task_id: str) -> _Values:
-    return ("accept", key, time.time(), None, None, None, None, None, task_id, None, None, None, None)
+    return "accept", key, time.time(), task_id, None, None, None, None
 
 
 def _outcome(key: str, how: Ended, _: Seen | None) -> _Values:
     row = statements.outcome(key, how)
-    ended = (row["consumed"], None, row["state"], row["record"], row["error"], row["path"])
-    return ("finish", key, row["now"], None, None, None, None, *ended)
+    return "finish", key, row["now"], row["state"], row["record"], row["error"], row["path"], row["consumed"]
 
 
 class _Step(NamedTuple):
