@@ -66,7 +66,8 @@ class SessionPool:
     Args:
         session: a session of the caller's own, used for everything and never closed here. It belongs to one event
             loop; its own settings (proxy, TLS context, connector) hold.
-        connections: connections at once for each purpose; a session of the caller's own has its own number.
+        connections: connections at once for each purpose; a batch has half of them for its submissions and half for its
+            looks. A session of the caller's own has its own number.
     """
 
     def __init__(self, session: aiohttp.ClientSession | None = None, *, connections: int = CONNECTIONS) -> None:
