@@ -243,9 +243,7 @@ async def test_what_waits_for_its_turn_is_not_sent_after_a_stop_and_not_left_as_
     site.transport = site.provider.transport(latency=0.3)
     inputs = [clip(number) for number in range(100)]
     async with site.client() as wan, wan.batch(inputs, journal=site.path) as results:
-        while site.rows("select count(*) from item where state = 'sending'") != [
-            (75,)
-        ]:  # 25 come first, by the limiter
+        while site.rows("select count(*) from item where state = 'sending'") != [(75,)]:  # the limiter lets 25 go first
             await asyncio.sleep(0.01)
         results.stop()
         assert len([outcome async for outcome in results]) == 25 + 32
