@@ -253,6 +253,22 @@ async def test_what_waits_for_its_turn_is_not_sent_after_a_stop_and_not_left_as_
     assert (len(again), all(outcome.ok for outcome in again), site.provider.stats.created) == (43, True, 100)
 
 
+async def test_what_waits_for_its_turn_is_not_left_as_in_the_air_by_a_second_cancellation(tmp_path: Path) -> None:
+    site = Site(tmp_path, seconds=60.0)
+    site.transport = site.provider.transport(latency=0.3)
+    await site.run([])
+    task = asyncio.create_task(site.run([clip(number) for number in range(100)]))
+    while site.rows("select count(*) from item where state = 'sending'") != [(75,)]:
+        await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    states = site.rows("select state, count(*) from item group by state")
+    assert states == [("queued", 43), ("running", 25), ("sending", 32)]
+
+
 async def test_the_budget_counts_earlier_runs(tmp_path: Path) -> None:
     site = Site(tmp_path)
     await site.run([clip(number) for number in range(10)])

@@ -79,7 +79,9 @@ class Crew:
             while self._stakes:
                 await asyncio.wait(self._stakes)
         finally:
-            self.dismiss(Stake.MONEY)
+            if self._stakes:
+                self.dismiss(Stake.MONEY)
+                await asyncio.sleep(0)  # what a cancelled one has to write, it asks for now
 
     def _go_on(self, then: Callable[[], None], written: asyncio.Future[Any]) -> None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from functools import partial
 
 from .._protocol import TaskRecord
@@ -214,7 +215,12 @@ class Flow:
         begun = await self._ledger.begin(item, token)
         if begun is not True:
             raise _NotSent(begun or None)
-        await self._posts.acquire()
+        try:
+            await self._posts.acquire()
+        except asyncio.CancelledError:  # the caller waits for nothing any more; the journal writes it when it closes
+            with suppress(JournalError):
+                self._ledger.withdraw(item)
+            raise
         if not self._sending:
             self._posts.release()
             await self._withdraw(item)
