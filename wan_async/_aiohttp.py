@@ -21,7 +21,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from ._deadlines import Deadlines
-from ._direct import Direct, lines, whole
+from ._direct import Direct, is_asked_to_end, lines, whole
 from ._protocol import Answer
 from ._version import __version__
 from .errors import TransportError
@@ -119,6 +119,10 @@ class LoopSessions:
                 return await self._direct.exchange(base_url, head, request, _connect_timeout(timeout))
         except _FAILURES as error:
             failure = _failure(error, timeout)
+        except asyncio.CancelledError:
+            if is_asked_to_end():
+                raise
+            failure = TransportError("the session was closed")
         raise failure  # here, so that its context is not an error whose repr holds the key
 
     async def _by_session(self, base_url: str, key: str, request: Request, timeout: float) -> Answer:

@@ -9,9 +9,10 @@ and what failed stay aiohttp's.
 - It is written when the event loop's pass ends, back to back with all others of that pass, as uvloop does by itself:
   a peer that sleeps is woken once, not for each.
 
-What somebody else wants to see goes through the session (`Direct.of`, `Direct.is_seen`): the calls of one that is
-traced, and all while aiohttp's own `_request` is replaced, as aioresponses, recorders and monitoring agents do. So do
-all with a version of aiohttp that this was not tried with: a connection's protocol is documented, its methods are not.
+What somebody else wants to see goes through the session (`Direct.of`, `Direct.is_seen`): the calls of one that is not
+as this library makes it (agents have all sessions traced, or sent by a proxy), and all while aiohttp's own requests
+are replaced, as aioresponses and recorders do. So do all with a version of aiohttp that this was not tried with: that
+connections have a protocol is documented, its methods are not.
 """
 
 from __future__ import annotations
@@ -44,15 +45,16 @@ MAX_ANSWER = 1 << 20
 Bytes = TypeVar("Bytes", bytes, bytearray)
 
 
-def request_of_aiohttp() -> object:
-    """What `ClientSession._request` is, if nobody replaced it before this was imported."""
-    function = vars(aiohttp.ClientSession).get("_request")
+def aiohttps_own(name: str) -> object:
+    """The session's method, if nobody replaced it before this was imported."""
+    function = vars(aiohttp.ClientSession).get(name)
     # a replacement may copy all of it but the globals that it sees
     is_original = isinstance(function, FunctionType) and function.__globals__.get("__name__") == aiohttp.client.__name__
     return function if is_original else None
 
 
-_OF_AIOHTTP: Final = request_of_aiohttp()
+_REQUEST: Final = aiohttps_own("request")
+_INNER_REQUEST: Final = aiohttps_own("_request")
 
 
 class _Server(NamedTuple):
@@ -76,14 +78,23 @@ class Direct:
     @classmethod
     def of(cls, session: aiohttp.ClientSession) -> Self | None:
         """The calls of a session of the library's own, in its event loop; None if they must be the session's."""
-        if session.connector is None or session.trace_configs or not aiohttp.__version__.startswith(TRIED):
+        inside = vars(session)
+        is_ours = (
+            not session.trace_configs
+            and not session.trust_env
+            and inside.get("_default_proxy") is None
+            and inside.get("_request_class") is aiohttp.ClientRequest
+            and inside.get("_response_class") is aiohttp.ClientResponse
+        )
+        if session.connector is None or not is_ours or not aiohttp.__version__.startswith(TRIED):
             return None
         return cls(session, session.connector, asyncio.get_running_loop())
 
     @property
     def is_seen(self) -> bool:
         """True while somebody has put something of his own in the place of aiohttp's requests."""
-        return aiohttp.ClientSession._request is not _OF_AIOHTTP  # pyright: ignore[reportPrivateUsage]
+        session = aiohttp.ClientSession
+        return session._request is not _INNER_REQUEST or session.request is not _REQUEST  # pyright: ignore[reportPrivateUsage]
 
     async def exchange(
         self, base_url: str, head: str, request: Request, connect_timeout: aiohttp.ClientTimeout
@@ -119,6 +130,10 @@ class Direct:
             connection = await self._connector.connect(server.request, [], connect_timeout)
         except TimeoutError as error:
             raise aiohttp.ConnectionTimeoutError(f"Connection timeout to host {base_url}") from error
+        except asyncio.CancelledError:
+            if is_asked_to_end():
+                raise
+            raise TransportError("the session was closed before the request was sent", sent=False) from None
         try:
             protocol = connection.protocol
             transport = None if protocol is None else protocol.transport
@@ -132,7 +147,12 @@ class Direct:
         except BaseException:
             connection.close()
             raise
-        connection.release()
+        if (
+            transport.get_write_buffer_size()
+        ):  # answered before it was read: the rest would stand before the next request
+            connection.close()
+        else:
+            connection.release()
         return Answer(status, body, headers, time.time())
 
     def _serve(self, base_url: str) -> _Server:
@@ -144,11 +164,17 @@ class Direct:
         return server
 
 
+def is_asked_to_end() -> bool:
+    """True if the running task was cancelled itself: closing a session cancels what waits for its connections alone."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
+
+
 async def _answer(protocol: ResponseHandler) -> tuple[int, Mapping[str, str], aiohttp.StreamReader]:
     """Status, headers and body of what is not just a note that the answer will come."""
     while True:
         head, content = await protocol.read()
-        if head.code >= 200 or head.code == 101:
+        if not 100 <= head.code < 200 or head.code == 101:
             return head.code, head.headers, content
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import pytest
@@ -91,11 +91,37 @@ async def test_who_replaces_aiohttps_request_sees_all_calls(monkeypatch: pytest.
 
 def test_a_replacement_that_was_there_before_is_not_taken_for_aiohttps_own(monkeypatch: pytest.MonkeyPatch) -> None:
     original = aiohttp.ClientSession._request  # pyright: ignore[reportPrivateUsage]
-    assert direct.request_of_aiohttp() is original
+    assert direct.aiohttps_own("_request") is original
     replaced(monkeypatch)
-    assert direct.request_of_aiohttp() is None
+    assert direct.aiohttps_own("_request") is None
     monkeypatch.setattr(aiohttp.ClientSession, "_request", functools.partialmethod(original))
-    assert direct.request_of_aiohttp() is None
+    assert direct.aiohttps_own("_request") is None
+
+
+async def test_who_replaces_the_public_method_sees_all_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **options: object) -> None:
+        raise OSError("not from a test")
+
+    async with scripted() as server, SessionPool() as pool:
+        monkeypatch.setattr(aiohttp.ClientSession, "request", refused)
+        with pytest.raises(TransportError, match="not from a test"):
+            await pool.exchange(server.url, "k", CREATE, 5.0)
+        assert server.posts == 0
+
+
+OTHERWISE: dict[str, dict[str, Any]] = {
+    "by the environment's proxy": {"trust_env": True},
+    "by a proxy": {"proxy": "http://127.0.0.1:1"},
+    "with other requests": {"request_class": type("Requests", (aiohttp.ClientRequest,), {})},
+    "with other answers": {"response_class": type("Answers", (aiohttp.ClientResponse,), {})},
+}
+
+
+@pytest.mark.parametrize("how", OTHERWISE)
+async def test_a_session_that_sends_otherwise_sends_itself(how: str) -> None:
+    async with aiohttp.ClientSession() as usual, aiohttp.ClientSession(**OTHERWISE[how]) as session:
+        assert direct.Direct.of(usual) is not None
+        assert direct.Direct.of(session) is None
 
 
 async def test_who_has_all_sessions_traced_sees_all_calls(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,6 +229,67 @@ async def test_a_second_answer_to_one_request_is_dropped_with_its_connection() -
         assert (await pool.exchange(server.url, "k", RECORD, 5.0)).body == b"{}"
         assert (await pool.exchange(server.url, "k", RECORD, 5.0)).body != b'"another"'
         assert server.connections == 2
+
+
+async def test_a_connection_with_half_a_request_in_it_is_not_used_again() -> None:
+    """The server answers before it has read all: what is left would stand before the next request."""
+    answered = asyncio.Event()
+
+    async def refuses(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        cast("asyncio.ReadTransport", writer.transport).pause_reading()
+        writer.write(ANSWER)
+        await answered.wait()
+        writer.transport.abort()
+
+    server = await asyncio.start_server(refuses, "127.0.0.1", 0)
+    large = Request("POST", requests.CREATE_TASK, b"x" * (12 << 20))
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server, SessionPool(connections=1) as pool:
+        for _ in range(2):
+            assert (await pool.exchange(url, "k", large, 5.0)).body == b"{}"
+        answered.set()
+
+
+async def test_a_pool_that_closes_tells_who_waits_for_a_connection() -> None:
+    async def silent(peer: Peer) -> None:
+        await peer.read()
+        await asyncio.sleep(5)
+
+    async with scripted(silent) as server:
+        pool = SessionPool(connections=1)
+        first, second = (asyncio.create_task(pool.exchange(server.url, "k", CREATE, 5.0)) for _ in range(2))
+        while not server.posts:
+            await asyncio.sleep(0.001)
+        await pool.aclose()
+        with pytest.raises(TransportError) as told:
+            await first
+        assert told.value.sent
+        with pytest.raises(TransportError, match="closed before the request was sent") as told:
+            await second
+        assert not told.value.sent
+
+
+async def test_a_session_of_the_callers_own_that_closes_tells_it_too() -> None:
+    async def silent(peer: Peer) -> None:
+        await peer.read()
+        await asyncio.sleep(5)
+
+    connector = aiohttp.TCPConnector(limit=1)
+    async with scripted(silent) as server, aiohttp.ClientSession(connector=connector) as session:
+        pool = SessionPool(session)
+        calls = [asyncio.create_task(pool.exchange(server.url, "k", CREATE, 5.0)) for _ in range(2)]
+        while not server.posts:
+            await asyncio.sleep(0.001)
+        await session.close()
+        for call in calls:
+            with pytest.raises(TransportError):
+                await call
+
+
+async def test_a_status_that_does_not_exist_is_an_answer() -> None:
+    async with scripted(raw(b"HTTP/1.1 099 X\r\nContent-Length: 2\r\n\r\n{}")) as server, SessionPool() as pool:
+        assert (await pool.exchange(server.url, "k", CREATE, 1.0)).status == 99
 
 
 async def test_an_answer_that_is_no_http_is_a_transport_error() -> None:

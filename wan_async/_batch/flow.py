@@ -25,6 +25,9 @@ from .outbox import Outbox
 from .outcome import Outcome
 from .steps import HITS_EVERY_ITEM, Steps, Watch
 
+WORKERS = 32
+"""At least, however few connections there are: one that waits to repeat what is safe to repeat holds up no other."""
+
 AHEAD = 96
 """With a journal, intents that are on their way to the disk or wait for their turn to be sent: flat out most of an
 item's time is waiting for the disk."""
@@ -101,7 +104,7 @@ class Flow:
                 for lost in submissions:
                     self._seek(lost, holds_slot=await self._slot_if_any())
         self._collector.start()
-        workers = self._steps.most_submissions + (AHEAD if self._ledger.durable else 0)
+        workers = max(WORKERS, self._steps.most_submissions) + (AHEAD if self._ledger.durable else 0)
         for _ in range(min(workers, self._max_in_flight)):
             self._crew.start(self._work(), Stake.NOTHING)
 
