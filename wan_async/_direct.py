@@ -147,9 +147,7 @@ class Direct:
         except BaseException:
             connection.close()
             raise
-        if (
-            transport.get_write_buffer_size()
-        ):  # answered before it was read: the rest would stand before the next request
+        if transport.get_write_buffer_size():  # answered before it was read: the rest would precede the next request
             connection.close()
         else:
             connection.release()
