@@ -9,7 +9,8 @@ before it counts. CPU is that of the whole process, the journal's thread include
 
 The account's own limit is 2 items a second. Held up by a server that answers after 50 or 20 ms, as a near one does, or
 by a limit of 1,000 a second, a batch is as fast with the journal as without. Flat out, against one that answers at
-once, the interpreter is what holds it up, and the journal's thread takes its share of it.
+once, the interpreter is what holds it up, and it has three writes an item more to handle: some 0.65. Tried: steps that
+are only appended, one blob a commit, and never put into the table, told by callbacks instead of futures: 0.75.
 """
 
 from __future__ import annotations
