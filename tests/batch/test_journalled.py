@@ -28,9 +28,12 @@ from wan_async import (
     WanClient,
     WanInput,
 )
+from wan_async._protocol import Answer, Request
+from wan_async._transport import Transport
 from wan_async.emulator import Emulator, Fault
 
 FAST = RateLimit(1000, per=1.0)
+SENDING = "select count(*) from item where state = 'sending'"
 
 
 def clip(prompt: object) -> WanInput:
@@ -52,7 +55,7 @@ class Site:
         self.path = path / "run.db"
         everything: dict[str, Any] = {"limit": None, "query_limit": None, "seconds": 0.2, **options}
         self.provider = Emulator(**everything)
-        self.transport = self.provider.transport(latency=0.002)
+        self.transport: Transport = self.provider.transport(latency=0.002)
 
     def client(self) -> WanClient:
         looks = Polling(first=0.15, interval=0.05)
@@ -238,27 +241,48 @@ async def test_leaving_waits_for_answers_under_way_so_that_their_ids_are_kept(tm
     assert site.rows("select state, count(*) from item group by state") == [("running", 20)]
 
 
+class Held:
+    """A provider that answers 25 submissions, which the limiter lets go first, and no more before `go` is set."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._left = 25
+        self.go = asyncio.Event()
+
+    async def exchange(self, base_url: str, key: str, request: Request, timeout: float) -> Answer:
+        if request.method == "POST":
+            self._left -= 1
+            if self._left < 0:
+                await self.go.wait()
+        return await self._transport.exchange(base_url, key, request, timeout)
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
+
+
 async def test_what_waits_for_its_turn_is_not_sent_after_a_stop_and_not_left_as_in_the_air(tmp_path: Path) -> None:
     site = Site(tmp_path)
-    site.transport = site.provider.transport(latency=0.3)
+    quick = site.transport
+    site.transport = held = Held(quick)
     inputs = [clip(number) for number in range(100)]
     async with site.client() as wan, wan.batch(inputs, journal=site.path) as results:
-        while site.rows("select count(*) from item where state = 'sending'") != [(75,)]:  # the limiter lets 25 go first
+        while site.rows(SENDING) != [(75,)]:
             await asyncio.sleep(0.01)
         results.stop()
+        held.go.set()
         assert len([outcome async for outcome in results]) == 25 + 32
     assert site.rows("select state, count(*) from item group by state") == [("done", 57), ("queued", 43)]
-    site.transport = site.provider.transport(latency=0.002)
+    site.transport = quick
     again = await site.run(inputs, replay=False)
     assert (len(again), all(outcome.ok for outcome in again), site.provider.stats.created) == (43, True, 100)
 
 
 async def test_what_waits_for_its_turn_is_not_left_as_in_the_air_by_a_second_cancellation(tmp_path: Path) -> None:
     site = Site(tmp_path, seconds=60.0)
-    site.transport = site.provider.transport(latency=0.3)
     await site.run([])
+    site.transport = Held(site.transport)
     task = asyncio.create_task(site.run([clip(number) for number in range(100)]))
-    while site.rows("select count(*) from item where state = 'sending'") != [(75,)]:
+    while site.rows(SENDING) != [(75,)]:
         await asyncio.sleep(0.01)
     task.cancel()
     await asyncio.sleep(0.01)
