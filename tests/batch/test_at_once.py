@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import aiohttp
 import pytest
 
-from wan_async import RateLimit, SessionPool, Wan22TextToVideoTurbo, WanClient
+from wan_async import Polling, RateLimit, SessionPool, Wan22TextToVideoTurbo, WanClient
 from wan_async._transport import calls_at_once
 
-from ..servers import Peer, http, scripted
+from ..servers import CREATED, Peer, http, scripted
 
 FAST = RateLimit(1000, per=1.0)
+CREATED_BODY = json.dumps(CREATED).encode()
 
 
 @pytest.mark.parametrize("journalled", [False, True])
@@ -42,6 +44,19 @@ async def test_half_of_the_connections(connections: int, journalled: bool, tmp_p
                 results.stop()
                 held.set()
         assert most == max(1, connections // 2)
+
+
+async def test_an_item_that_waits_to_be_sent_again_holds_up_no_other() -> None:
+    async def maintenance(peer: Peer) -> None:
+        prompt = (await peer.read()).body
+        await peer.send(http(200, b'{"code": 455, "msg": "maintenance"}' if b'"first"' in prompt else CREATED_BODY))
+
+    inputs = [Wan22TextToVideoTurbo(prompt=prompt) for prompt in ("first", "second", "third")]
+    async with scripted(*[maintenance] * 100) as server, SessionPool(connections=1) as pool:
+        wan = WanClient("k", base_url=server.url, pool=pool, limit=FAST, polling=Polling(interval=60.0))
+        async with wan, wan.batch(inputs) as results, asyncio.timeout(5):
+            while results.stats.submitted < 2:
+                await asyncio.sleep(0.005)
 
 
 async def test_a_session_of_the_callers_own_has_its_own_number() -> None:
