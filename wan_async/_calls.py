@@ -40,6 +40,9 @@ T = TypeVar("T")
 class Intent(Protocol):
     """What is written down around a submission: a journal's side of it."""
 
+    permit: float | None
+    """The slot, where it was got before; None: `begin` is called when there is one."""
+
     async def begin(self) -> None:
         """The slot is there and the POST is about to leave; an error stops it."""
         ...
@@ -98,8 +101,10 @@ class Calls:
 
     async def _submit(self, request: Request, model: str, intent: Intent | None) -> str:
         backoff: Backoff | None = None
+        permit = None if intent is None else intent.permit
         while True:
-            permit = await self._submissions.acquire()
+            if permit is None:
+                permit = await self._submissions.acquire()
             backoff = backoff or self._backoff()
             try:
                 task_id = await self._submit_once(request, intent, permit)
@@ -115,6 +120,7 @@ class Calls:
                 return task_id
             if intent is not None:
                 await intent.again(refusal)
+            permit = None
             await asyncio.sleep(delay)
 
     async def _submit_once(self, request: Request, intent: Intent | None, permit: float) -> str:

@@ -103,11 +103,12 @@ class WanClient:
 
         self._settings = settings
         self._queries = _windows.queries(settings, told=query_limit_told)
+        self._permits = _windows.submissions(settings, told=limit_told)
         self._calls = Calls(
             settings.pool,
             settings.base_url,
             settings.api_key,
-            submissions=_windows.submissions(settings, told=limit_told),
+            submissions=self._permits,
             queries=self._queries,
             retry=settings.retry,
             timeout=settings.timeout,
@@ -223,7 +224,8 @@ class WanClient:
         """
         download = None if download_to is None else self._transfers.collect(download_to)
         adoption, pool = self._submissions.adoption, self._settings.pool
-        steps = Steps(self._submissions.submit_item, self._watch_item, download, adoption, calls_at_once(pool))
+        submit, most = self._submissions.submit_item, calls_at_once(pool)
+        steps = Steps(submit, self._permits, self._watch_item, download, adoption, most)
         if journal is None:
             ledger = NoJournal()
         else:

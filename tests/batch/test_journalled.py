@@ -293,6 +293,35 @@ async def test_what_waits_for_its_turn_is_not_left_as_in_the_air_by_a_second_can
     assert states == [("queued", 43), ("running", 25), ("sending", 32)]
 
 
+async def test_a_batch_ends_whose_last_items_have_keys_that_others_have(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    keys = ["a", "b", "c", "a", "b", "c"]
+    inputs = [(key, clip(f"{key}{number > 3}")) for number, key in enumerate(keys)]
+    outcomes = await asyncio.wait_for(site.run(inputs), 20)
+    assert sorted((outcome.key, outcome.index) for outcome in outcomes if outcome.ok) == [("a", 0), ("b", 1), ("c", 2)]
+    refused = [outcome for outcome in outcomes if not outcome.ok]  # "a" again, with the same input, is the same item
+    assert sorted((outcome.key, outcome.index) for outcome in refused) == [("b", 4), ("c", 5)]
+    assert {type(outcome.error) for outcome in refused} == {JournalError}
+    assert site.provider.stats.created == 3
+
+
+async def test_inputs_that_raise_stop_the_batch_and_the_next_run_sends_what_was_not_sent(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    outcomes: list[Outcome] = []
+
+    def inputs() -> Iterable[WanInput]:
+        for number in range(5):
+            yield clip(number)
+        raise RuntimeError("the source broke")
+
+    async with site.client() as wan, wan.batch(inputs(), journal=site.path) as results:
+        with pytest.raises(RuntimeError, match="the source broke"):
+            async for outcome in results:
+                outcomes.append(outcome)
+    again = await site.run([clip(number) for number in range(5)], replay=False)
+    assert len(outcomes) + len(again) == site.provider.stats.created == 5
+
+
 async def test_the_budget_counts_earlier_runs(tmp_path: Path) -> None:
     site = Site(tmp_path)
     await site.run([clip(number) for number in range(10)])

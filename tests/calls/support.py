@@ -87,6 +87,7 @@ class Written:
     """An intent that writes down what it is told, and yields like a disk."""
 
     latency = 0.0
+    permit: float | None = None
 
     def __init__(self, log: list[str] | None = None) -> None:
         self.log: list[str] = [] if log is None else log

@@ -140,16 +140,11 @@ async def test_a_submission_that_was_refused_cost_nothing(path: Path) -> None:
         assert await journal.spent() == 0.0
 
 
-async def test_an_item_refused_before_submission_is_written_too(path: Path) -> None:
-    error = InvalidInputError("prompt", "", "text")
+async def test_what_was_never_sent_has_no_outcome(path: Path) -> None:
     async with opened(path) as journal:
-        assert await journal.finished("k", error=error, index=3, model=MODEL, content=FOX)
-        refused = await entry(journal, "k")
-        with pytest.raises(JournalError, match="'other' is not in the journal"):
-            await journal.finished("other", error=error)
-    assert (refused.state, refused.index, refused.input, refused.credits) == (State.FAILED, 3, FOX, 0.0)
-    assert refused.error is not None
-    assert refused.error.args == error.args
+        with pytest.raises(JournalError, match="'k' is not in the journal"):
+            await journal.finished("k", error=InvalidInputError("prompt", "", "text"))
+        assert await journal.page(tuple(State)) == []
 
 
 async def test_a_final_outcome_stays(path: Path) -> None:
@@ -157,7 +152,6 @@ async def test_a_final_outcome_stays(path: Path) -> None:
     async with opened(path) as journal:
         await done(journal, "k")
         assert not await journal.finished("k", error=error)
-        assert not await journal.finished("k", error=error, index=3, model=MODEL, content=FOX)
         assert (await entry(journal, "k")).state is State.DONE
         assert await journal.finished("k", record=good(cost=61.0))
         assert (await entry(journal, "k")).credits == 61.0

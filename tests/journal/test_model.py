@@ -79,7 +79,7 @@ class Against(RuleBasedStateMachine):
         given = [JournalError if isinstance(one, JournalError) else one for one in self.runner.run(ask())]
         assert given == [self.expect(step) for step in asked]
 
-    def ask(self, step: Step) -> Awaitable[bool | None]:
+    def ask(self, step: Step) -> Awaitable[bool]:
         match step:
             case "intend", key, bytes() as content, price:
                 return self.journal.intend(0, key, MODEL, content, price=price)
@@ -91,7 +91,7 @@ class Against(RuleBasedStateMachine):
                 record = good(cost=0.5) if state is State.DONE else None
                 return self.journal.finished(key, record=record, error=OUTCOMES[State(state)])
 
-    def expect(self, step: Step) -> bool | type[JournalError] | None:
+    def expect(self, step: Step) -> bool | type[JournalError]:
         name, key, value, price = step
         row = self.rows.get(key)
         match name:
@@ -107,7 +107,7 @@ class Against(RuleBasedStateMachine):
                 if row is None or row.state not in {State.SENDING, State.UNKNOWN}:
                     return JournalError
                 self.rows[key] = replace(row, state=State.RUNNING, task_id=f"t-{key}", fresh=True)
-        return None
+        return True
 
     def intend(self, key: str, row: Row | None, content: object, price: float) -> bool:
         assert isinstance(content, bytes)

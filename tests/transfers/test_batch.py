@@ -13,6 +13,7 @@ import pytest
 from wan_async import (
     NotFoundError,
     Outcome,
+    RateLimit,
     TaskRecord,
     TaskState,
     TransportError,
@@ -24,6 +25,7 @@ from wan_async._batch import Batch, NoJournal, Steps, Submission
 from wan_async._batch.collect import AHEAD
 from wan_async._batch.journalled import Journalled
 from wan_async._journal import Journal, State
+from wan_async._limiter import SlidingWindowLimiter
 from wan_async.emulator import Emulator, Fault
 
 from .hosts import CLIP, MediaHost, serving
@@ -81,7 +83,8 @@ class Provider:
         self, count: int, journal: Path | None, *, fetch: bool = True, replay: bool = True, most: int = 100
     ) -> Batch:
         download: Callable[[str, TaskRecord], Awaitable[Path | str]] | None = self.download if fetch else None
-        steps = Steps(submit=self.submit, watch=self.watch, download=download)
+        permits = SlidingWindowLimiter(RateLimit(1000, per=1.0))
+        steps = Steps(submit=self.submit, permits=permits, watch=self.watch, download=download)
         ledger = (
             NoJournal() if journal is None else Journalled(journal, replay=replay, resubmit_unknown=False, fetch=fetch)
         )

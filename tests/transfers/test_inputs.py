@@ -211,6 +211,8 @@ async def test_files_that_waited_too_long_are_uploaded_again(
     clock = now
 
     class Told:
+        permit: float | None = None
+
         async def begin(self) -> None:
             began.append("begun")
 

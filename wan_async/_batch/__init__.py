@@ -2,10 +2,10 @@
 
 from .batch import Batch
 from .feed import Inputs
-from .flow import Submission
 from .ledger import Item, Ledger, NoJournal, Resumed
 from .outcome import BatchStats, Outcome
 from .steps import Adoption, Steps, Watch
+from .submission import Submission
 
 __all__ = [
     "Adoption",

@@ -66,7 +66,7 @@ class Batch:
         if self._entered:
             raise ConfigurationError("a batch is entered once; make another with WanClient.batch")
         self._entered = True
-        spent = await self._ledger.open()
+        spent = await self._ledger.open(self._flow.stop)
         try:
             if self._max_credits is not None:
                 self._flow.budget = Budget(self._max_credits, spent)

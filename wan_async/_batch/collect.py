@@ -8,22 +8,37 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from ..errors import WanError
+from ..errors import JournalError, WanError
 from .crew import Crew, Stake
 from .ledger import never_reached
 
 if TYPE_CHECKING:
-    from .ledger import Download, Item, Ledger, Written
+    from .ledger import Download, Item, Ledger
     from .outbox import Outbox
     from .outcome import Outcome
 
 AHEAD = 16
 """Clips of earlier runs that are being fetched or wait for the caller: twice what is downloaded at once."""
+
+
+class _Told:
+    """Goes on when an outcome is written. As a partial it would be three objects for the garbage collector, which runs
+    after each 700; and what a commit lets go comes in hundreds.
+    """
+
+    __slots__ = ("_collector", "_holds_slot", "_outcome")
+
+    def __init__(self, collector: Collector, outcome: Outcome, holds_slot: bool) -> None:
+        self._collector = collector
+        self._outcome = outcome
+        self._holds_slot = holds_slot
+
+    def __call__(self, result: bool | JournalError) -> None:
+        self._collector.written(self._outcome, self._holds_slot, result)
 
 
 class Collector:
@@ -35,6 +50,9 @@ class Collector:
         crew: whose tasks fetch.
         outbox: takes the outcomes of earlier runs.
         stop: stops the batch when nothing can be written any more.
+
+    Attributes:
+        writing: outcomes that are on their way to the journal.
     """
 
     def __init__(
@@ -52,6 +70,8 @@ class Collector:
         self._stop = stop
         self._ahead = asyncio.Semaphore(AHEAD)
         self._writable = True
+        self._fetching = download is not None
+        self.writing = 0
 
     def start(self) -> None:
         """Begin to fetch what earlier runs did not."""
@@ -60,24 +80,32 @@ class Collector:
 
     def collect(self, item: Item, outcome: Outcome, *, holds_slot: bool) -> None:
         """Write an outcome down, fetch its clip, hand it over; that even if the journal fails."""
-        if self._download is None:
-            hand_over = partial(self._outbox.put, outcome, holds_slot=holds_slot)
-            self._crew.when_written(partial(self._write, item, outcome), hand_over)
-        else:
-            self._crew.start(self._write_and_fetch(item, outcome, holds_slot=holds_slot), Stake.MONEY)
-
-    def _write(self, item: Item, outcome: Outcome) -> Written:
+        self.writing += 1
+        told = _Told(self, outcome, holds_slot)
         if never_reached(outcome):
-            return self._ledger.withdraw(item)  # the next run sends it
-        if outcome.task_id is not None and outcome.record is None:
-            return None  # the task still runs
-        return self._ledger.finished(outcome, item)
+            self._ledger.withdraw(item)  # the next run sends it
+            told(True)
+        elif outcome.task_id is not None and outcome.record is None:
+            told(True)  # the task still runs
+        else:
+            self._ledger.finished(outcome, told)
 
-    async def _write_and_fetch(self, item: Item, outcome: Outcome, *, holds_slot: bool) -> None:
+    def stop(self) -> None:
+        """Fetch nothing more."""
+        self._fetching = False
+
+    def written(self, outcome: Outcome, holds_slot: bool, result: bool | JournalError) -> None:
+        """The outcome is on disk, or cannot be."""
+        self.writing -= 1
+        if isinstance(result, JournalError):
+            self._stop(result)
+        elif self._fetching and outcome.ok:
+            self._crew.start(self._fetch(outcome, holds_slot=holds_slot), Stake.CLIP)
+            return
+        self._outbox.put(outcome, holds_slot=holds_slot)
+
+    async def _fetch(self, outcome: Outcome, *, holds_slot: bool) -> None:
         try:
-            written = self._write(item, outcome)
-            if written is not None:
-                await written
             outcome = await self._fetched(outcome)
         finally:
             self._outbox.put(outcome, holds_slot=holds_slot)

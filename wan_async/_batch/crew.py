@@ -1,17 +1,11 @@
-"""What a batch has under way: few coroutines, and writes; none is left behind."""
+"""The coroutines that a batch has under way; none is left behind."""
 
 from __future__ import annotations
 
 import asyncio
 import enum
 from collections.abc import Callable, Coroutine
-from functools import partial
-from typing import TYPE_CHECKING, Any
-
-from ..errors import JournalError
-
-if TYPE_CHECKING:
-    from .ledger import Written
+from typing import Any
 
 
 class Stake(enum.IntEnum):
@@ -28,7 +22,7 @@ class Stake(enum.IntEnum):
 
 
 class Crew:
-    """Tasks and writes that end together with their batch.
+    """Tasks that end together with their batch.
 
     Args:
         ended: called when one has ended, with its error if it has one.
@@ -36,7 +30,7 @@ class Crew:
 
     def __init__(self, ended: Callable[[BaseException | None], None]) -> None:
         self._ended = ended
-        self._stakes: dict[asyncio.Future[Any], Stake] = {}
+        self._stakes: dict[asyncio.Task[None], Stake] = {}
 
     def __len__(self) -> int:
         return len(self._stakes)
@@ -46,20 +40,6 @@ class Crew:
         task = asyncio.get_running_loop().create_task(step)
         self._stakes[task] = stake
         task.add_done_callback(self._done)
-
-    def when_written(self, write: Callable[[], Written], go_on: Callable[[], None]) -> None:
-        """Go on when it is written; and if it cannot be, for the batch to stop."""
-        try:
-            written = write()
-        except JournalError as error:
-            go_on()
-            self._ended(error)
-            return
-        if written is None:
-            go_on()
-        else:
-            self._stakes[written] = Stake.MONEY
-            written.add_done_callback(partial(self._go_on, go_on))
 
     def at_stake(self, stake: Stake) -> None:
         """The running task has this at stake from here on."""
@@ -83,15 +63,6 @@ class Crew:
                 self.dismiss(Stake.MONEY)
                 await asyncio.sleep(0)  # what a cancelled one has to write, it asks for now
 
-    def _go_on(self, then: Callable[[], None], written: asyncio.Future[Any]) -> None:
-        try:
-            if not written.cancelled():
-                then()
-        except Exception as bug:  # noqa: BLE001 - it stops the batch and is raised there; nobody waits for ever
-            self._ended(bug)
-        finally:
-            self._done(written)
-
-    def _done(self, done: asyncio.Future[Any]) -> None:
+    def _done(self, done: asyncio.Task[None]) -> None:
         del self._stakes[done]
         self._ended(None if done.cancelled() else done.exception())

@@ -1,9 +1,8 @@
-"""The way of an item: feed → send → wait → collect → outbox. Each step hands a new value to the next."""
+"""The way of an item: feed → ahead → send → wait → collect → outbox. Each step hands a new value to the next."""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from functools import partial
 
 from .._protocol import TaskRecord
@@ -15,6 +14,7 @@ from ..errors import (
     SubmissionUnknownError,
     WanError,
 )
+from .ahead import Ahead
 from .budget import Budget
 from .collect import Collector
 from .crew import Crew, Stake
@@ -24,52 +24,10 @@ from .ledger import Item, Ledger, Lost, outcome_of
 from .outbox import Outbox
 from .outcome import Outcome
 from .steps import HITS_EVERY_ITEM, Steps, Watch
+from .submission import NotSent, Submission
 
 WORKERS = 32
 """At least, however few connections there are: one that waits to repeat what is safe to repeat holds up no other."""
-
-AHEAD = 96
-"""With a journal, intents that are on their way to the disk or wait for their turn to be sent: flat out most of an
-item's time is waiting for the disk."""
-
-
-class _NotSent(Exception):
-    """The item is not sent: the batch stops, or another item with its key was sent.
-
-    Attributes:
-        outcome: what is handed over for it, if anything.
-    """
-
-    def __init__(self, outcome: Outcome | None = None) -> None:
-        super().__init__()
-        self.outcome = outcome
-
-
-class Submission:
-    """The intent of one item, written around its POST.
-
-    Attributes:
-        token: what its callback URL is to carry, None where no callbacks come.
-        begun: True while the request may have left.
-    """
-
-    __slots__ = ("_flow", "_item", "begun", "token")
-
-    def __init__(self, flow: Flow, item: Item, token: str | None) -> None:
-        self._flow = flow
-        self._item = item
-        self.token = token
-        self.begun = False
-
-    async def begin(self) -> None:
-        """Write that the POST is about to leave; from here on a stop lets it finish."""
-        await self._flow.begin(self._item, self.token)
-        self.begun = True
-
-    async def again(self, error: WanError) -> None:
-        """Write that nothing was created; a stop cancels the wait for the next try."""
-        self.begun = False
-        await self._flow.again(self._item, error)
 
 
 class Flow:
@@ -81,6 +39,7 @@ class Flow:
         self._max_in_flight = max_in_flight
         self._slots = asyncio.Semaphore(max_in_flight)
         self._intake = Intake(feed, ledger, self._slots)
+        self._ahead = Ahead(self._pull, ledger, steps.permits, self._not_sent)
         self._watches: dict[str, Watch] = {}
         self._crew = Crew(self._task_ended)
         self._posts = asyncio.Semaphore(steps.most_submissions)
@@ -104,8 +63,9 @@ class Flow:
                 for lost in submissions:
                     self._seek(lost, holds_slot=await self._slot_if_any())
         self._collector.start()
-        workers = max(WORKERS, self._steps.most_submissions) + (AHEAD if self._ledger.durable else 0)
-        for _ in range(min(workers, self._max_in_flight)):
+        if self._ledger.durable:
+            self._crew.start(self._ahead.run(), Stake.NOTHING)
+        for _ in range(min(max(WORKERS, self._steps.most_submissions), self._max_in_flight)):
             self._crew.start(self._work(), Stake.NOTHING)
 
     async def _slot_if_any(self) -> bool:
@@ -126,11 +86,14 @@ class Flow:
         if error is not None:
             self.outbox.fail(error)
         self._crew.dismiss(Stake.NOTHING if self._sending else Stake.ITEM)
+        if not self._sending:
+            self._ahead.stop()
         self.outbox.wake()
 
     async def leave(self) -> None:
         """Stop; let answers under way reach the journal; forget the rest."""
         self.stop()
+        self._collector.stop()
         self._crew.dismiss(Stake.CLIP if self._ledger.durable else Stake.MONEY)
         try:
             await self._crew.join()
@@ -142,41 +105,79 @@ class Flow:
     # feed
 
     async def _work(self) -> None:
-        """One worker: take an item, send it."""
+        """One worker: take a submission, send it."""
+        take = self._ahead.next if self._ledger.durable else self._pull
+        while (submission := await take()) is not None:
+            if not await self._send(submission):
+                self._slots.release()
+            self._crew.at_stake(Stake.ITEM)
+
+    async def _pull(self) -> Submission | None:
+        """The next item that is to be sent, its price set aside; None at the end."""
         while self._feeding:
             self._crew.at_stake(Stake.NOTHING)
             item = await self._intake.next()
             if item is None:
-                return
+                return None
+            self._crew.at_stake(Stake.ITEM)
             if isinstance(item, Outcome):
                 self.outbox.put(item, holds_slot=True)
-            elif not await self._send(item):
-                self._slots.release()
+                continue
+            try:
+                self._commit(item)
+            except InvalidInputError as error:
+                self.outbox.put(outcome_of(item, None, error), holds_slot=True)
+                continue
+            adoption = self._steps.adoption
+            return Submission(self, item, None if adoption is None else adoption.new_token())
+        return None
+
+    def written(self, submission: Submission, result: bool | JournalError) -> None:
+        """The intent that was asked for ahead is on disk, or is not."""
+        self._ahead.written(submission, result)
+
+    def _not_sent(self, submission: Submission, result: bool | JournalError) -> None:
+        """A submission whose intent was asked for is not to be sent, or may not be."""
+        item = submission.item
+        self._settle(item, 0.0)
+        if result is False:
+            self._crew.start(self._hand_over_rival(item), Stake.MONEY)
+            return
+        self._slots.release()
+        if isinstance(result, JournalError):
+            self.stop(result)
+        elif submission.permit is not None:
+            self._ledger.withdraw(item)
+        self.outbox.wake()
+
+    async def _hand_over_rival(self, item: Item) -> None:
+        outcome = await self._ledger.rival(item)
+        if isinstance(outcome, Outcome):
+            self.outbox.put(outcome, holds_slot=True)
+        else:
+            self._slots.release()
 
     # send
 
-    async def _send(self, item: Item) -> bool:
+    async def _send(self, submission: Submission) -> bool:
         """Submit one item; True if its slot stays taken until an outcome is handed over."""
-        self._crew.at_stake(Stake.ITEM)
-        adoption = self._steps.adoption
-        submission = Submission(self, item, None if adoption is None else adoption.new_token())
+        item = submission.item
         try:
-            self._commit(item)
             task_id = await self._steps.submit(item.input, submission)
-        except _NotSent as reason:
+        except NotSent as reason:
             self._settle(item, 0.0)
             if reason.outcome is None:
                 return False
             self.outbox.put(reason.outcome, holds_slot=True)
             return True
         except HITS_EVERY_ITEM as error:
-            await self._take_back(item, error, begun=submission.begun)
+            self._take_back(submission, error)
             raise
         except SubmissionUnknownError as error:
-            if adoption is None or submission.token is None:
+            if self._steps.adoption is None or submission.token is None:
                 self._collector.collect(item, outcome_of(item, None, error), holds_slot=True)
             else:
-                self._seek(Lost(item, submission.token, adoption.within, error), holds_slot=True)
+                self._seek(Lost(item, submission.token, self._steps.adoption.within, error), holds_slot=True)
             return True
         except WanError as error:
             self._settle(item, 0.0)
@@ -184,6 +185,7 @@ class Flow:
             if submission.begun:
                 self._collector.collect(item, outcome, holds_slot=True)
             else:  # its input or a file of it was refused: nothing to write down
+                self._ahead.give_back(submission)
                 self.outbox.put(outcome, holds_slot=True)
             return True
         finally:
@@ -194,8 +196,8 @@ class Flow:
 
     def _accepted(self, item: Item, task_id: str, *, holds_slot: bool) -> None:
         self.outbox.tally.submitted += 1
-        wait = partial(self._wait, item, task_id, 0.0, holds_slot=holds_slot)
-        self._crew.when_written(partial(self._ledger.accepted, item, task_id), wait)
+        self._ledger.accepted(item, task_id)
+        self._wait(item, task_id, 0.0, holds_slot=holds_slot)
 
     def _seek(self, lost: Lost, *, holds_slot: bool) -> None:
         """Wait for a callback that tells the task of a submission of unknown fate: data, not a coroutine."""
@@ -210,47 +212,43 @@ class Flow:
         else:
             self._accepted(lost.item, task_id, holds_slot=holds_slot)
 
-    async def begin(self, item: Item, token: str | None) -> None:
-        """The intent of `item` is written, and its turn has come. A stop does not cancel its worker any more."""
+    async def begin(self, submission: Submission) -> None:
+        """Its intent is on disk, and its turn has come. A stop does not cancel its worker any more."""
         self._crew.at_stake(Stake.MONEY)
-        if not self._sending:
-            raise _NotSent
-        begun = await self._ledger.begin(item, token)
-        if begun is not True:
-            raise _NotSent(begun or None)
+        item = submission.item
+        if submission.permit is None:
+            if not self._sending:
+                raise NotSent
+            begun = await self._ledger.begin(item, submission.token)
+            if begun is not True:
+                raise NotSent(begun or None)
         try:
             await self._posts.acquire()
         except asyncio.CancelledError:  # the caller waits for nothing any more; the journal writes it when it closes
-            with suppress(JournalError):
-                self._ledger.withdraw(item)
+            self._ledger.withdraw(item)
             raise
         if not self._sending:
             self._posts.release()
-            await self._withdraw(item)
-            raise _NotSent
+            self._ledger.withdraw(item)
+            raise NotSent
 
-    async def again(self, item: Item, error: WanError) -> None:
-        """Nothing was created for `item`; it waits for its next try unless the batch stops."""
+    async def again(self, submission: Submission, error: WanError) -> None:
+        """Nothing was created; it waits for its next try unless the batch stops."""
         self._posts.release()
         if isinstance(error, RateLimitError):
             self.outbox.tally.throttled += 1
-        await self._withdraw(item)
+        self._ledger.withdraw(submission.item)
         if not self._sending:
-            raise _NotSent
+            raise NotSent
         self._crew.at_stake(Stake.ITEM)
 
-    async def _take_back(self, item: Item, error: WanError, *, begun: bool) -> None:
-        """`item` was refused like all that would follow it: the next run sends it."""
-        if isinstance(error, BudgetExceededError):
-            return  # it was neither committed nor begun
-        self._settle(item, 0.0)
-        if begun and not isinstance(error, JournalError):
-            await self._withdraw(item)
-
-    async def _withdraw(self, item: Item) -> None:
-        written = self._ledger.withdraw(item)
-        if written is not None:
-            await written
+    def _take_back(self, submission: Submission, error: WanError) -> None:
+        """It was refused like all that would follow it: the next run sends it."""
+        self._settle(submission.item, 0.0)
+        if not submission.begun:
+            self._ahead.give_back(submission)
+        elif not isinstance(error, JournalError):
+            self._ledger.withdraw(submission.item)
 
     def _commit(self, item: Item) -> None:
         if self.budget is None:
@@ -293,4 +291,4 @@ class Flow:
     @property
     def at_rest(self) -> bool:
         """True if nothing runs that could still put an outcome."""
-        return not self._crew and not self._watches
+        return not (self._crew or self._watches or self._ahead.pending or self._collector.writing)

@@ -1,7 +1,7 @@
 """What enters a batch: a slot is taken, then an item pulled, then the ledger asked whether it is known already.
 
-On a resume nearly all of the first items are known. While that lasts, as many are pulled together as there are free
-slots, and looked up together: a million known items pass in seconds. As soon as one is new they are pulled one by one.
+What must be looked up is looked up together, as many as there are free slots; more of them while all are known, as
+nearly all of the first are on a resume: a million known items pass in seconds.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from .feed import Feed, Pulled
 from .ledger import Item, Ledger, item_of
 from .outcome import Outcome
 
+FEWEST = 16
 MOST = 512
-"""Items looked up together at most: a few milliseconds of the journal's time."""
+"""Items looked up together: while some are new, and at most, a few milliseconds of the journal's time."""
 
 
 class Intake:
@@ -33,7 +34,8 @@ class Intake:
         self._turn = asyncio.Lock()
         self._queued: deque[Item] | None = deque()
         self._admitted: deque[Item | Outcome] = deque()
-        self._together = 1
+        self._together = FEWEST
+        self._raised: Exception | None = None
 
     async def next(self) -> Item | Outcome | None:
         """The next item to send, or an outcome at once; None at the end."""
@@ -45,13 +47,14 @@ class Intake:
                 continue
             if (item := self._admitted_at_once(pulled)) is not None:
                 return item
-            await self._admit([pulled])  # while others pull
+            await self._admit(await self._with_more(pulled))
+            break
         return await self._next_in_turn()
 
     def _is_free(self) -> bool:
         """True if whoever has a slot may pull: nothing is there before, and the next item need not be waited for."""
         waits = self._feed.is_async or self._feed.over or self._turn.locked()
-        return not waits and self._queued is None and not self._admitted and self._together == 1
+        return not waits and self._queued is None and not self._admitted
 
     def _admitted_at_once(self, pulled: Pulled) -> Item | None:
         """The item of what was pulled, unless it is none or must be looked up."""
@@ -64,16 +67,19 @@ class Intake:
             async with self._turn:
                 if self._admitted:
                     return self._admitted.popleft()
+                if self._raised is not None:
+                    error, self._raised = self._raised, None
+                    raise error
                 if self._feed.over:
                     return None
                 await self._slots.acquire()
                 if queued := await self._next_queued():
                     return queued
-                pulled = await self._pull()
-                if together := self._together > 1:  # meanwhile slots come free, for more of them the next time
-                    await self._admit(pulled)
-            if not together:  # looked up while others pull
-                await self._admit(pulled)
+                first = await self._feed.pull()
+                if first is None:
+                    self._slots.release()
+                else:
+                    await self._admit(await self._with_more(first))
 
     async def _next_queued(self) -> Item | None:
         """Items that earlier runs left to be sent come before the caller's."""
@@ -86,21 +92,25 @@ class Intake:
         self._queued = None
         return None
 
-    async def _pull(self) -> list[Pulled]:
-        """One item, and more of those that are there without waiting; each but the first takes its slot here."""
-        first = await self._feed.pull()
-        if first is None:
-            self._slots.release()
-            return []
+    async def _with_more(self, first: Pulled) -> list[Pulled]:
+        """What was pulled, and more that is there without waiting; each takes its slot.
+
+        What the caller's iterable raises meanwhile is kept until those before it have gone their way.
+        """
         pulled = [first]
-        while len(pulled) < self._together and not self._slots.locked() and (more := self._feed.pull_nowait()):
+        while len(pulled) < self._together and not self._slots.locked():
+            try:
+                more = self._feed.pull_nowait()
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is raised later
+                self._raised = error
+                break
+            if more is None:
+                break
             await self._slots.acquire()  # at once: it is not locked
             pulled.append(more)
         return pulled
 
     async def _admit(self, pulled: list[Pulled]) -> None:
-        if not pulled:
-            return
         items = [item_of(one.index, one.key or "", one.input) for one in pulled if one.input is not None]
         looked_up = iter(await self._ledger.admit(items) if items else ())
         known = 0
@@ -111,7 +121,7 @@ class Intake:
                 self._slots.release()
             else:
                 self._admitted.append(admitted)
-        self._together = min(2 * self._together, MOST) if known == len(pulled) else 1
+        self._together = min(2 * self._together, MOST) if known == len(pulled) else FEWEST
 
 
 def _refused(pulled: Pulled) -> Outcome:

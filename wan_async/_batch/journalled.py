@@ -11,11 +11,11 @@ from typing import Any
 
 import msgspec
 
-from .._journal import Entry, Known, OpenJournal, State
+from .._journal import Entry, Known, OpenJournal, State, acceptance, ending, intent, withdrawal
 from .._local_files import with_paths
 from ..errors import InvalidInputError, JournalError
 from ..models import MODELS, CustomInput, WanInput, input_from
-from .ledger import Item, Lost, Resumed, Written, item_of
+from .ledger import Item, Lost, Resumed, Told, item_of
 from .outcome import Outcome
 
 _STORE = re.compile("[a-z][a-z0-9]+://")
@@ -60,8 +60,8 @@ class Journalled:
             raise JournalError(f"{os.fspath(self._path)}: the journal is not open")
         return self._opened
 
-    async def open(self) -> float:
-        self._opened = await OpenJournal.open(self._path)
+    async def open(self, failed: Callable[[Exception], None]) -> float:
+        self._opened = await OpenJournal.open(self._path, failed)
         self._opened_at = time.time()
         if self._resubmit_unknown:
             await self._journal.requeue((State.UNKNOWN,))
@@ -72,6 +72,8 @@ class Journalled:
         return item if self._is_new and item.key else None
 
     async def admit(self, items: list[Item]) -> list[Item | Outcome | None]:
+        if self._is_new and all(item.key for item in items):
+            return list(items)
         asked = [(item.key or None, item.input.model, item.content) for item in items]
         known = await self._journal.known(asked)
         return [_admitted(item, one) for item, one in zip(items, known, strict=True)]
@@ -80,25 +82,25 @@ class Journalled:
         model, content, price = item.input.model, item.content, item.price
         if await self._journal.intend(item.index, item.key, model, content, price=price, token=token):
             return True
-        (known,) = await self._journal.known([(item.key, model, content)])
+        return await self.rival(item)
+
+    def begin_ahead(self, item: Item, token: str | None, told: Told) -> None:
+        model, content, price = item.input.model, item.content, item.price
+        self._journal.tell(intent(item.index, item.key, model, content, price=price, token=token), told)
+
+    async def rival(self, item: Item) -> bool | Outcome:
+        (known,) = await self._journal.known([(item.key, item.input.model, item.content)])
         return False if known.same_input else _taken(item, known)
 
-    def withdraw(self, item: Item) -> Written:
-        return self._journal.withdraw(item.key)
+    def withdraw(self, item: Item) -> None:
+        self._journal.tell(withdrawal(item.key))
 
-    def accepted(self, item: Item, task_id: str) -> Written:
-        return self._journal.accepted(item.key, task_id)
+    def accepted(self, item: Item, task_id: str) -> None:
+        self._journal.tell(acceptance(item.key, task_id))
 
-    def finished(self, outcome: Outcome, item: Item) -> Written:
-        return self._journal.finished(
-            outcome.key,
-            record=outcome.record,
-            error=outcome.error,
-            path=None if outcome.path is None else os.fspath(outcome.path),
-            index=item.index,
-            model=item.input.model,
-            content=item.content,
-        )
+    def finished(self, outcome: Outcome, told: Told) -> None:
+        path = None if outcome.path is None else os.fspath(outcome.path)
+        self._journal.tell(ending(outcome.key, outcome.record, outcome.error, path), told)
 
     async def replays(self) -> list[Outcome]:
         return await self._told("replays", *self._replayed)

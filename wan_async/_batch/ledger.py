@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 import msgspec
 from msgspec import UNSET
 
 from .._protocol import TaskRecord
-from ..errors import MaintenanceError, SubmissionUnknownError, TaskFailedError, TransportError, WanError
+from ..errors import JournalError, MaintenanceError, SubmissionUnknownError, TaskFailedError, TransportError, WanError
 from ..models import CustomInput, WanInput
 from ..prices import list_price
 from .outcome import Outcome
@@ -21,7 +20,7 @@ Download: TypeAlias = Callable[[str, TaskRecord], Awaitable[Path | str]]
 """(key, record) → where the clip is: a file, or the URL of an object."""
 
 
-class Item(msgspec.Struct, frozen=True):
+class Item(msgspec.Struct, frozen=True, gc=False):
     """One item on its way: its key is settled, its input is valid.
 
     Attributes:
@@ -59,18 +58,25 @@ class Lost(msgspec.Struct, frozen=True):
     error: WanError
 
 
-Written: TypeAlias = "asyncio.Future[Any] | None"
-"""A write that is on disk when it is done, or fails with `JournalError`; None where nothing is written."""
+Told: TypeAlias = Callable[[bool | JournalError], None]
+"""Called when a write is on disk (True), when it came too late (False), or with why it cannot be written."""
 
 
 class Ledger(Protocol):
-    """What a batch asks of its journal. Every write is on disk when it was awaited, or raises `JournalError`."""
+    """What a batch asks of its journal.
+
+    What is awaited is then on disk, or raises `JournalError`. What is told (`begin_ahead`, `withdraw`,
+    `accepted`, `finished`) is written in its order without anybody waiting; it never raises.
+    """
 
     durable: bool
     """Whether anything is written: without it, leaving a batch need not wait for answers under way."""
 
-    async def open(self) -> float:
-        """Open, and give the credits that earlier runs spent or have running."""
+    async def open(self, failed: Callable[[Exception], None]) -> float:
+        """Open, and give the credits that earlier runs spent or have running.
+
+        `failed` hears, later, of a write that failed where nobody is told.
+        """
         ...
 
     def admit_at_once(self, item: Item) -> Item | None:
@@ -88,15 +94,23 @@ class Ledger(Protocol):
         """
         ...
 
-    def withdraw(self, item: Item) -> Written:
+    def begin_ahead(self, item: Item, token: str | None, told: Told) -> None:
+        """As `begin`, long enough before the POST that nobody waits; what another item has is told as False."""
+        ...
+
+    async def rival(self, item: Item) -> bool | Outcome:
+        """For an item whose key another one has: False if that is the same item, else the outcome."""
+        ...
+
+    def withdraw(self, item: Item) -> None:
         """Write that nothing was created."""
         ...
 
-    def accepted(self, item: Item, task_id: str) -> Written:
-        """Write the task's id, before anyone sees it."""
+    def accepted(self, item: Item, task_id: str) -> None:
+        """Write the task's id."""
         ...
 
-    def finished(self, outcome: Outcome, item: Item) -> Written:
+    def finished(self, outcome: Outcome, told: Told) -> None:
         """Write an outcome, before it is yielded."""
         ...
 
@@ -134,7 +148,7 @@ class NoJournal:
 
     durable = False
 
-    async def open(self) -> float:
+    async def open(self, failed: Callable[[Exception], None]) -> float:
         return 0.0
 
     def admit_at_once(self, item: Item) -> Item | None:
@@ -146,14 +160,20 @@ class NoJournal:
     async def begin(self, item: Item, token: str | None) -> bool | Outcome:
         return True
 
-    def withdraw(self, item: Item) -> Written:
-        return None
+    def begin_ahead(self, item: Item, token: str | None, told: Told) -> None:
+        told(True)
 
-    def accepted(self, item: Item, task_id: str) -> Written:
-        return None
+    async def rival(self, item: Item) -> bool | Outcome:
+        return False
 
-    def finished(self, outcome: Outcome, item: Item) -> Written:
-        return None
+    def withdraw(self, item: Item) -> None:
+        pass
+
+    def accepted(self, item: Item, task_id: str) -> None:
+        pass
+
+    def finished(self, outcome: Outcome, told: Told) -> None:
+        told(True)
 
     async def fetched(self, outcome: Outcome) -> None:
         pass

@@ -18,10 +18,11 @@ from ..errors import (
 )
 
 if TYPE_CHECKING:
+    from .._limiter import Limiter
     from .._protocol import TaskRecord
     from ..models import WanInput
-    from .flow import Submission
     from .ledger import Download
+    from .submission import Submission
 
 HITS_EVERY_ITEM = (
     AuthenticationError,
@@ -61,6 +62,7 @@ class Steps(msgspec.Struct, frozen=True):
 
     Attributes:
         submit: (input, intent) → task id; calls the intent's `begin` before the POST, `again` before a repeat.
+        permits: what `submit` waits for before the POST, unless the intent has a permit.
         watch: (task id, input, age in seconds, done) → watch; calls `done` once, with the final record or an error.
         download: (key, record) → where the clip is; None leaves the clips where they are.
         adoption: how lost submissions are found again; None: they are not.
@@ -68,6 +70,7 @@ class Steps(msgspec.Struct, frozen=True):
     """
 
     submit: Callable[[WanInput, Submission], Awaitable[str]]
+    permits: Limiter
     watch: Callable[[str, WanInput, float, Callable[[TaskRecord | WanError], None]], Watch]
     download: Download | None = None
     adoption: Adoption | None = None

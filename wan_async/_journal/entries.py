@@ -73,22 +73,6 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     reported: bool = False
 
 
-class Seen(msgspec.Struct, frozen=True):
-    """An item as it was pulled: what a new row is made of."""
-
-    index: int
-    model: str
-    content: bytes
-
-
-class Ended(msgspec.Struct, frozen=True):
-    """How an item ended, and where the clip was saved."""
-
-    record: TaskRecord | None
-    error: WanError | None
-    path: str | None
-
-
 class Known(msgspec.Struct, frozen=True):
     """Whether the journal has an item that was pulled.
 

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from . import statements
-from .entries import Ended, Seen
+from . import statements, steps
 from .writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable
     from typing import Self
 
     from .._protocol import TaskRecord
     from ..errors import JournalError, WanError
     from .entries import Entry, Known, State
+    from .groups import Told
+    from .steps import Step
 
 
 class OpenJournal:
@@ -37,13 +38,15 @@ class OpenJournal:
         self._end.atexit = False
 
     @classmethod
-    async def open(cls, path: str | os.PathLike[str]) -> Self:
+    async def open(cls, path: str | os.PathLike[str], failed: Callable[[Exception], None] | None = None) -> Self:
         """Lock the journal and open it; nothing there, or an empty file, becomes a new one.
 
+        `failed` is called with the JournalError of a step that was told without anybody to hear of it, and with what a
+        callback raises; without it the event loop's exception handler is.
         Submissions that a killed run had in the air become UNKNOWN, with `reported` False. Raises JournalError: in use
         (naming the holder), not a journal or of a newer version (left as it is), no such folder, not writable.
         """
-        writer = Writer(os.fspath(path))
+        writer = Writer(os.fspath(path), failed or _unheard)
         try:
             await asyncio.shield(writer.opened)
         except BaseException:
@@ -74,6 +77,13 @@ class OpenJournal:
         """
         return await self._writer.ask(statements.known, items)
 
+    def tell(self, step: Step, told: Told | None = None) -> None:
+        """Write a step; `told` is called when it is on the disk or cannot be, `failed` if there is no `told` for that.
+
+        This costs less than the methods below, which do the same with a future.
+        """
+        self._writer.tell(step, told)
+
     def intend(
         self, index: int, key: str, model: str, content: bytes, *, price: float | None, token: str | None = None
     ) -> asyncio.Future[bool]:
@@ -81,35 +91,25 @@ class OpenJournal:
 
         False, and nothing is written, if the key is there in another state than QUEUED or with another input.
         """
-        return self._writer.ask(statements.intend, key, Seen(index, model, content), price, token)
+        return self._writer.written(steps.intent(index, key, model, content, price=price, token=token))
 
-    def withdraw(self, key: str) -> asyncio.Future[None]:
+    def withdraw(self, key: str) -> asyncio.Future[bool]:
         """What was SENDING was certainly not created: QUEUED again, and it costs nothing."""
-        return self._writer.ask(statements.withdraw, key)
+        return self._writer.written(steps.withdrawal(key))
 
-    def accepted(self, key: str, task_id: str) -> asyncio.Future[None]:
+    def accepted(self, key: str, task_id: str) -> asyncio.Future[bool]:
         """What was SENDING, or is adopted from UNKNOWN, has a task: RUNNING."""
-        return self._writer.ask(statements.accepted, key, task_id)
+        return self._writer.written(steps.acceptance(key, task_id))
 
     def finished(
-        self,
-        key: str,
-        *,
-        record: TaskRecord | None = None,
-        error: WanError | None = None,
-        path: str | None = None,
-        index: int | None = None,
-        model: str | None = None,
-        content: bytes | None = None,
+        self, key: str, *, record: TaskRecord | None = None, error: WanError | None = None, path: str | None = None
     ) -> asyncio.Future[bool]:
         """The outcome: DONE without an error or with a good record, UNKNOWN for SubmissionUnknownError, else FAILED.
 
         False, and nothing is written, if the key has another final outcome; DONE may be written again as DONE, with a
-        fresh record. An item refused before any submission may be new: give its `index`, `model` and `content`; a new
-        one without them is JournalError.
+        fresh record.
         """
-        new = None if index is None or model is None or content is None else Seen(index, model, content)
-        return self._writer.ask(statements.finished, key, Ended(record, error, path), new)
+        return self._writer.written(steps.ending(key, record, error, path))
 
     async def saved(self, key: str, path: str) -> None:
         """The clip of what is DONE was saved there, later than the outcome."""
@@ -156,19 +156,32 @@ class OpenJournal:
     async def aclose(self) -> None:
         """Write what was asked, close the file, release the lock, end the thread; again: wait for that.
 
+        What callbacks of those writes have to write is written too.
         A cancellation is raised when that is done; it takes milliseconds, at most some 0.5 s when others are reading.
         """
-        await _close(self._writer)
+        await _close(self._writer, flushed=self._writer.flush())
 
 
-async def _close(writer: Writer) -> None:
-    writer.close()
+async def _close(writer: Writer, flushed: asyncio.Future[None] | None = None) -> None:
     cancelled: asyncio.CancelledError | None = None
     with anyio.CancelScope(shield=True):  # anyio would cancel again and again
         while not writer.gone:
+            if flushed is None or flushed.done():
+                writer.close()
             try:
-                await (asyncio.sleep(0) if writer.closed.done() else asyncio.shield(writer.closed))
+                await _next(flushed, writer.closed)
             except asyncio.CancelledError as asked:
                 cancelled = asked
     if cancelled is not None:
         raise cancelled
+
+
+async def _next(*ends: asyncio.Future[None] | None) -> None:
+    """Wait for the first of them that is not done; when all are, for one pass of the loop."""
+    waiting = next((end for end in ends if end is not None and not end.done()), None)
+    await (asyncio.sleep(0) if waiting is None else asyncio.shield(waiting))
+
+
+def _unheard(fault: Exception) -> None:
+    context = {"message": "a journal's step failed, and nobody was to be told", "exception": fault}
+    asyncio.get_running_loop().call_exception_handler(context)

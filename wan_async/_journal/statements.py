@@ -1,4 +1,4 @@
-"""What is done to a journal, one function each; they run inside the writer's transaction, in its thread.
+"""What else is asked of a journal, one function each; they run inside the writer's transaction, in its thread.
 
 An item's way: nothing → sending ⇄ queued, sending → running → done or failed; what was sending may become unknown, and
 unknown running (adopted) or done. Only `requeue` leads from failed and unknown back to queued.
@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from .._protocol import TaskRecord, TaskState
-from ..errors import JournalError, SubmissionUnknownError, TaskFailedError, WanError
-from .entries import COLUMNS, Ended, Entry, JournalCounts, Known, Seen, State, entry_of, path_to_column
+from ..errors import JournalError, SubmissionUnknownError
+from .entries import COLUMNS, Entry, JournalCounts, Known, State, entry_of, path_to_column
 from .errors_json import error_to_json
 
 if TYPE_CHECKING:
@@ -43,49 +42,6 @@ _TIMES = "SELECT times FROM seen WHERE content = ?"
 _CONTENT = "SELECT key, model, input FROM item WHERE key = ?"
 _CONTENTS = "SELECT key, model, input FROM item WHERE key IN (SELECT value FROM json_each(?))"
 _BY_TOKEN = f"SELECT {COLUMNS} FROM item WHERE token = ?"  # noqa: S608
-# The three steps of an item are also done for many at once (`together`), so what stands for their values is left open.
-INTEND = """
-INSERT INTO item (position, key, model, input, state, token, sent_at, credits, run)
-VALUES ({position}, {key}, {model}, {input}, 'sending', {token}, {now}, {credits}, (SELECT run FROM this))
-ON CONFLICT (key) DO UPDATE
-SET state = 'sending', token = excluded.token, sent_at = excluded.sent_at, credits = excluded.credits,
-    run = excluded.run
-WHERE state = 'queued' AND model = excluded.model AND input = excluded.input
-"""
-ACCEPT = """
-UPDATE item SET state = 'running', task_id = {task_id}, accepted_at = {now}, finished_at = NULL, error = NULL,
-    reported = 0, run = (SELECT run FROM this)
-WHERE key = {key} AND state IN ('sending', 'unknown')
-"""
-# A failure without a record is charged only if the task was accepted.
-FINISH = """
-UPDATE item SET state = {state}, finished_at = {now}, record = {record}, error = {error}, path = {path}, reported = 1,
-    run = (SELECT run FROM this), credits = CASE
-        WHEN {consumed} IS NOT NULL THEN {consumed}
-        WHEN {state} = 'failed' AND ({record} IS NOT NULL OR task_id IS NULL) THEN 0
-        ELSE credits END
-WHERE key = {key} AND (state NOT IN ('done', 'failed') OR state = 'done' AND {state} = 'done')
-"""
-
-
-def _named(statement: str, *names: str) -> str:
-    """The statement with parameters of these names."""
-    return statement.format(**{name: f":{name}" for name in names})
-
-
-_INTEND = _named(INTEND, "position", "key", "model", "input", "token", "now", "credits")
-_ACCEPT = _named(ACCEPT, "task_id", "now", "key")
-_FINISH = _named(FINISH, "key", "state", "now", "record", "error", "path", "consumed")
-_WITHDRAW = """
-UPDATE item SET state = 'queued', token = NULL, sent_at = NULL, credits = NULL, run = (SELECT run FROM this)
-WHERE key = ? AND state = 'sending'
-"""
-_REFUSE = """
-INSERT INTO item (position, key, model, input, state, finished_at, record, error, path, credits, reported, run)
-VALUES (:index, :key, :model, :input, :state, :now, :record, :error, :path, coalesce(:consumed, 0), 1,
-    (SELECT run FROM this))
-ON CONFLICT DO NOTHING
-"""
 _SAVE = "UPDATE item SET path = ?, error = NULL WHERE key = ? AND state = 'done'"
 _REPORT = "UPDATE item SET reported = 1, run = (SELECT run FROM this) WHERE key = ?"
 _EARLIER = "AND id <= (SELECT last FROM this) AND run < (SELECT run FROM this)"
@@ -122,53 +78,6 @@ def _made_key(database: sqlite3.Connection, model: str, content: bytes) -> str:
     database.execute(_SEEN, (digest.digest(),))
     (times,) = database.execute(_TIMES, (digest.digest(),)).fetchone()
     return f"{digest.hexdigest()}-{times}"
-
-
-def intend(database: sqlite3.Connection, key: str, seen: Seen, price: float | None, token: str | None) -> bool:
-    row = {"position": seen.index, "key": key, "model": seen.model, "input": seen.content.decode(), "token": token}
-    return database.execute(_INTEND, {**row, "now": time.time(), "credits": price}).rowcount == 1
-
-
-def withdraw(database: sqlite3.Connection, key: str) -> None:
-    _must(database.execute(_WITHDRAW, (key,)).rowcount, key, "being sent")
-
-
-def accepted(database: sqlite3.Connection, key: str, task_id: str) -> None:
-    row = {"task_id": task_id, "now": time.time(), "key": key}
-    _must(database.execute(_ACCEPT, row).rowcount, key, "being sent or unknown")
-
-
-def finished(database: sqlite3.Connection, key: str, ended: Ended, new: Seen | None) -> bool:
-    row = outcome(key, ended)
-    if database.execute(_FINISH, row).rowcount:
-        return True
-    if new is None:
-        _must(len(database.execute("SELECT id FROM item WHERE key = ?", (key,)).fetchall()), key, "in the journal")
-        return False
-    row |= {"index": new.index, "model": new.model, "input": new.content.decode()}
-    return database.execute(_REFUSE, row).rowcount == 1
-
-
-def outcome(key: str, ended: Ended) -> dict[str, str | bytes | float | None]:
-    """The columns of an outcome, by the names of their parameters."""
-    record, error, path = ended.record, ended.error, ended.path
-    if record is None and isinstance(error, TaskFailedError):
-        record = error.record
-    return {
-        "key": key,
-        "state": _final_state(record, error).value,
-        "now": time.time(),
-        "record": None if record is None else _to_json(record).decode(),
-        "error": None if error is None else error_to_json(error),
-        "path": None if path is None else path_to_column(path),
-        "consumed": None if record is None else record.credits,
-    }
-
-
-def _final_state(record: TaskRecord | None, error: WanError | None) -> State:
-    if error is None or (record is not None and record.state is TaskState.SUCCESS):
-        return State.DONE
-    return State.UNKNOWN if isinstance(error, SubmissionUnknownError) else State.FAILED
 
 
 def saved(database: sqlite3.Connection, key: str, path: str) -> None:

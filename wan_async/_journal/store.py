@@ -8,7 +8,7 @@ import sqlite3
 from typing import TYPE_CHECKING, TypeVar, TypeVarTuple, Unpack
 
 from ..errors import JournalError
-from . import files, together
+from . import files, steps
 from .lock import Lock
 from .schema import TEMP_DDL
 from .statements import begin_run
@@ -65,7 +65,7 @@ class Store:
             files.create(self._real)
         database = files.connect(self._real)
         try:
-            database.executescript(_PRAGMAS + TEMP_DDL + together.DDL)
+            database.executescript(_PRAGMAS + TEMP_DDL + steps.DDL)
             database.execute("BEGIN IMMEDIATE")
             begin_run(database)
             database.execute("COMMIT")

@@ -1,9 +1,10 @@
 """Group commit: one thread owns the journal, and what queues up while it commits is its next transaction.
 
-1. What was asked in one pass of the event loop reaches the thread as one list; the thread takes all lists that are
-   there, in order, does them in one transaction, commits, and looks whether the files still stand where they were.
+1. What is asked reaches the thread at the end of the loop's pass, with what was told before it; what is only told, in
+   groups some milliseconds apart. The thread takes all groups that are there, in order, does them in one transaction,
+   commits, and looks whether the files still stand where they were.
 2. Only then are the results handed back, with one `call_soon_threadsafe` for all of them.
-3. What a function refuses (JournalError, or an argument that SQLite cannot take) is its caller's error alone.
+3. What is refused (JournalError, or a value that SQLite cannot take) is its caller's error alone.
 4. Anything else fails the whole group with JournalError, and everything after it: after a failed fsync nothing that
    was written can be trusted, so it is never tried again.
 """
@@ -14,36 +15,38 @@ import asyncio
 import contextlib
 import sqlite3
 import threading
-import time
+from collections.abc import Callable
+from functools import partial
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, TypeVarTuple, Unpack
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, Unpack
 
 from ..errors import JournalError
+from .groups import Group, Question, Steps, again, settle
 from .statements import REFUSED
 from .store import Store
-from .together import FEWEST, STEPS, done_together
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from .groups import Told
+    from .steps import Step
 
 Args = TypeVarTuple("Args")
 T = TypeVar("T")
 
-_Future: TypeAlias = "asyncio.Future[Any]"
-_Asked: TypeAlias = "tuple[_Future, Callable[..., Any], tuple[Any, ...]]"
-
-# A commit costs some 0.25 ms of CPU in the thread and takes the interpreter's lock from the event loop seven times,
-# however little is in it. So steps wait, unless they are many, until this many seconds have passed since the last
-# commit; after a quiet while nothing waits. Flat out 3 ms gave 0.60 of the throughput without a journal, 10 ms 0.67.
+# However little is in it, a commit costs 0.25 ms of CPU in the thread and takes the interpreter's lock from the event
+# loop five times, each time some 0.1 ms. So steps wait until this many seconds have passed since the last were handed
+# over; after a quiet while nothing waits.
 _SPACING = 0.01
-_FEW = 512
 
-# Operations in one transaction: it takes some 0.1 s, and no reader sees what is in it before.
+# Steps in one transaction: it takes some 0.1 s, and no reader sees what is in it before.
 _MOST = 10_000
 
 
 class Writer:
     """The thread and the way to it, for one event loop.
+
+    Args:
+        path: the journal.
+        fault: called in the loop with what went wrong where nobody was to be told.
 
     Attributes:
         path: the journal.
@@ -53,32 +56,67 @@ class Writer:
         commits: how many transactions there were.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, fault: Callable[[Exception], None]) -> None:
         self.path = path
         self.broken: JournalError | None = None
         self.commits = 0
+        self._fault = fault
         self._loop = asyncio.get_running_loop()
         self.opened: asyncio.Future[None] = self._loop.create_future()
         self.closed: asyncio.Future[None] = self._loop.create_future()
-        self._asked: list[_Asked] = []
-        self._groups: SimpleQueue[list[_Asked] | None] = SimpleQueue()
+        self._group: Group = []
+        self._steps: Steps | None = None  # the last of the group, if it is steps
+        self._groups: SimpleQueue[Group | None] = SimpleQueue()
         self._closing = False
-        self._committed_at = 0.0
+        self._timer: asyncio.Handle | None = None  # when the group is handed over
+        self._next_at = self._loop.time()
         # A daemon: a program that ends without closing the journal must not hang; what was committed is safe.
         self._thread = threading.Thread(target=self._run, name=f"journal {path}", daemon=True)
         self._thread.start()
 
+    def tell(self, step: Step, told: Told | None = None) -> None:
+        """Have the thread do a step; `told`, or where it failed `fault`, is called later, never from here."""
+        refusal = self._refusal()
+        if refusal is not None:
+            self._loop.call_soon(told or self._fault, refusal)
+            return
+        steps = self._steps
+        if steps is None:
+            steps = self._steps = Steps()
+            self._group.append(steps)
+            if self._timer is None:
+                self._timer = self._loop.call_at(self._next_at, self._hand_over)
+        steps.add(step, told)
+
+    def written(self, step: Step) -> asyncio.Future[bool]:
+        """Have the thread do a step, also if nobody waits for the result any more."""
+        refusal = self._refusal()
+        if refusal is not None:
+            raise refusal
+        future: asyncio.Future[bool] = self._loop.create_future()
+        self.tell(step, partial(settle, future))
+        return future
+
     def ask(self, work: Callable[[sqlite3.Connection, Unpack[Args]], T], *args: *Args) -> asyncio.Future[T]:
         """Have the thread do `work(database, *args)`. It is done even if nobody waits for the result any more."""
-        if self.broken is not None:
-            raise _again(self.broken)
-        if self._closing:
-            raise JournalError(f"{self.path} is closed")
+        refusal = self._refusal()
+        if refusal is not None:
+            raise refusal
         future: asyncio.Future[T] = self._loop.create_future()
-        if not self._asked:
-            self._loop.call_soon(self._hand_over)
-        self._asked.append((future, work, args))
+        self._steps = None
+        self._group.append(Question(future, work, args))
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_soon(self._hand_over)
         return future
+
+    def flush(self) -> asyncio.Future[None]:
+        """Done when all that was told until now is written or refused, and everybody has heard of it."""
+        if self._refusal() is None:
+            return self.ask(_nothing)
+        nothing: asyncio.Future[None] = self._loop.create_future()
+        nothing.set_result(None)
+        return nothing
 
     def close(self) -> None:
         """Have the thread do what was asked, close the journal and end; see `closed`."""
@@ -92,10 +130,26 @@ class Writer:
         """True when the thread has ended: microseconds after `closed`, milliseconds where others use the core."""
         return not self._thread.is_alive()
 
+    def _refusal(self) -> JournalError | None:
+        if self.broken is not None:
+            return again(self.broken)
+        return JournalError(f"{self.path} is closed") if self._closing else None
+
     def _hand_over(self) -> None:
-        if self._asked:
-            self._groups.put(self._asked)
-            self._asked = []
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._group:
+            for part in self._group:
+                part.prepare()
+            self._groups.put(self._group)
+            self._group = []
+            self._steps = None
+            self._next_at = self._loop.time() + _SPACING
+
+    def _tell(self, group: Group) -> None:
+        for part in group:
+            part.tell(self._fault)
 
     # In the thread.
 
@@ -106,89 +160,72 @@ class Writer:
             refusal = (
                 fault if isinstance(fault, JournalError) else JournalError(f"{self.path} cannot be opened: {fault}")
             )
-            self._deliver([(self.opened, refusal), (self.closed, None)])
+            self._call(settle, self.opened, refusal)
+            self._call(settle, self.closed, None)
             return
-        self._deliver([(self.opened, None)])
+        self._call(settle, self.opened, None)
         while group := self._next_group():
-            self._deliver(self._do(store, group))
+            self._do(store, group)
+            self._call(self._tell, group)
         store.close()
-        self._deliver([(self.closed, None)])
+        self._call(settle, self.closed, None)
 
-    def _next_group(self) -> list[_Asked]:
-        """All that was asked by now; waits for something; empty when closing and all is done."""
-        group = self._groups.get()
-        if group is None:
-            return []
-        pause = self._committed_at + _SPACING - time.monotonic()
-        if pause > 0 and len(group) < _FEW and not self._closing and all(work in STEPS for _, work, _ in group):
-            time.sleep(pause)
-        while len(group) < _MOST and not self._groups.empty():
+    def _next_group(self) -> Group:
+        """All that was handed over by now; waits for something; empty when closing and all is done."""
+        group = self._groups.get() or []
+        count = sum(len(part) for part in group)
+        while 0 < count < _MOST and not self._groups.empty():
             more = self._groups.get()
             if more is None:
                 self._groups.put(None)  # comes last: nothing is asked after closing
                 break
             group += more
+            count += sum(len(part) for part in more)
         return group
 
-    def _do(self, store: Store, group: list[_Asked]) -> list[tuple[_Future, Any]]:
+    def _do(self, store: Store, group: Group) -> None:
         try:
             if self.broken is None:
-                return self._commit(store, group)
+                self._commit(store, group)
+                return
         except Exception as fault:  # noqa: BLE001  whatever it is, nobody may wait for ever
             self.broken = _broken(store.path, fault)
             with contextlib.suppress(sqlite3.Error):
                 store.database.execute("ROLLBACK")
         assert self.broken is not None  # noqa: S101
-        return [(future, self.broken) for future, _, _ in group]
+        for part in group:
+            part.fail(self.broken)
 
-    def _commit(self, store: Store, group: list[_Asked]) -> list[tuple[_Future, Any]]:
-        asked = [(work, args) for _, work, args in group]
-        results = done_together(store.database, asked) if len(asked) >= FEWEST else None
-        if results is None:
-            store.database.execute("BEGIN")
-            results = [_done(store, work, args) for work, args in asked]
-            store.database.execute("COMMIT")
+    def _commit(self, store: Store, group: Group) -> None:
+        database = store.database
+        try:
+            if len(group) == 1 and isinstance(group[0], Steps):
+                group[0].do(database)  # a transaction of its own
+            else:
+                database.execute("BEGIN")
+                for part in group:
+                    part.do(database)
+                database.execute("COMMIT")
+        except REFUSED:
+            if database.in_transaction:
+                database.execute("ROLLBACK")
+            database.execute("BEGIN")
+            for part in group:
+                part.do_singly(database, store.path)
+            database.execute("COMMIT")
         self.commits += 1
-        self._committed_at = time.monotonic()
         store.check_in_place()
-        return [(future, result) for (future, _, _), result in zip(group, results, strict=True)]
 
-    def _deliver(self, results: list[tuple[_Future, Any]]) -> None:
+    def _call(self, function: Callable[..., None], *args: Any) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
-            self._loop.call_soon_threadsafe(_settle, results)
+            self._loop.call_soon_threadsafe(function, *args)
 
 
-def _done(store: Store, work: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-    try:
-        return work(store.database, *args)
-    except REFUSED as refusal:
-        return _refused(store.path, refusal)
-
-
-def _settle(results: list[tuple[_Future, Any]]) -> None:
-    """In the loop: give each caller that still waits its result; an error of its own, which grows a traceback."""
-    for future, result in results:
-        if future.done():
-            continue
-        if isinstance(result, JournalError):
-            future.set_exception(_again(result))
-        else:
-            future.set_result(result)
-
-
-def _again(error: JournalError) -> JournalError:
-    copy = JournalError(*error.args)
-    copy.__cause__ = error.__cause__
-    return copy
+def _nothing(database: sqlite3.Connection) -> None:
+    pass
 
 
 def _broken(path: str, fault: Exception) -> JournalError:
     error = fault if isinstance(fault, JournalError) else JournalError(f"{path} cannot be written: {fault}")
     error.__cause__ = None if error is fault else fault
-    return error
-
-
-def _refused(path: str, refusal: Exception) -> JournalError:
-    error = JournalError(f"{path}: {refusal}")
-    error.__cause__ = refusal
     return error

@@ -94,6 +94,7 @@ class _Fresh:
     def __init__(self, files: list[UploadedFile], intent: Intent | None) -> None:
         self._files = files
         self._intent = intent
+        self.permit: float | None = None
 
     async def begin(self) -> None:
         if not all(file.lives(MARGIN) for file in self._files):
