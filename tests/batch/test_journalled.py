@@ -322,6 +322,19 @@ async def test_inputs_that_raise_stop_the_batch_and_the_next_run_sends_what_was_
     assert len(outcomes) + len(again) == site.provider.stats.created == 5
 
 
+@pytest.mark.parametrize("affordable", [1, 2, 20])
+async def test_what_the_budget_was_set_aside_for_is_sent(tmp_path: Path, affordable: int) -> None:
+    site = Site(tmp_path)
+    outcomes: list[Outcome] = []
+    async with asyncio.timeout(20), site.client() as wan:
+        inputs = [clip(number) for number in range(100)]
+        async with wan.batch(inputs, journal=site.path, max_credits=40.0 * affordable) as results:
+            with pytest.raises(BudgetExceededError):
+                async for outcome in results:
+                    outcomes.append(outcome)
+    assert sum(outcome.ok for outcome in outcomes) == site.provider.stats.created == affordable
+
+
 async def test_the_budget_counts_earlier_runs(tmp_path: Path) -> None:
     site = Site(tmp_path)
     await site.run([clip(number) for number in range(10)])

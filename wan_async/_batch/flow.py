@@ -107,6 +107,7 @@ class Flow:
     async def _work(self) -> None:
         """One worker: take a submission, send it."""
         take = self._ahead.next if self._ledger.durable else self._pull
+        self._crew.at_stake(Stake.ITEM)  # what is ahead may be to be sent although nothing more is pulled
         while (submission := await take()) is not None:
             if not await self._send(submission):
                 self._slots.release()
