@@ -4,9 +4,9 @@ One coroutine takes the items; each gets the limiter's permit, then its intent i
 waits in its order for a worker. So no worker waits for the disk, and an intent costs a row, not a coroutine and a
 future: flat out that is a fifth of an item's time.
 
-An intent is what a killed run leaves as unknown, so there are no more of them than the disk needs: two more for each
-that a worker was waiting for, up to MOST, one less for each that comes while most of them wait for a worker, down to
-FEWEST.
+An intent is what a killed run leaves as unknown, so there are no more of them than the disk needs: one more for each
+that a worker was waiting for, up to MOST; and of those that stood there all the time, half are not asked for again,
+down to FEWEST.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ class Ahead:
         self._ready: deque[Submission] = deque()
         self._idle: deque[asyncio.Future[None]] = deque()
         self._room = FEWEST
+        self._taken = self._least = 0
         self._has_room: asyncio.Future[None] | None = None
         self._over = False
         self._stopped = False
@@ -88,6 +89,11 @@ class Ahead:
             self._idle.append(waiter)
             await waiter
         submission = self._ready.popleft()
+        self._taken += 1
+        self._least = min(self._least, len(self._ready))
+        if self._taken >= self._room:
+            self._room = max(self._room - self._least // 2, FEWEST)
+            self._taken, self._least = 0, len(self._ready)
         if self._has_room is not None:
             self._look_for_room()
         if self._over and not self.pending and not self._ready:
@@ -121,10 +127,8 @@ class Ahead:
             return
         self._ready.append(submission)
         if self._wake_one():
-            self._room = min(self._room + 2, MOST)
+            self._room = min(self._room + 1, MOST)
             self._look_for_room()
-        elif len(self._ready) > self._room * 3 // 4:
-            self._room = max(self._room - 1, FEWEST)
 
     def _refuse(self, submission: Submission, result: bool | JournalError) -> None:
         if submission.permit is not None:
