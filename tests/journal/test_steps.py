@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,8 +15,6 @@ from wan_async.errors import JournalError
 from .support import FOX, MODEL, good, opened
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from wan_async._journal.steps import Step
 
 
@@ -93,6 +93,29 @@ async def test_closing_writes_what_those_who_are_told_have_to_write(path: Path) 
     await journal.aclose()
     with Journal.open_readonly(path) as reader:
         assert reader.counts().queued == 3
+
+
+async def test_a_journal_that_is_lost_while_it_closes_is_closed(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    faults: list[Exception] = []
+    journal = await OpenJournal.open(path, faults.append)
+    path.unlink()
+    journal.tell(intended(0))
+    await asyncio.wait_for(journal.aclose(), 10)
+    assert [type(fault) for fault in faults] == [JournalError]
+    assert journal.broken is not None
+    assert not Path(f"{path}-lock").exists()
+    gc.collect()
+    assert caplog.messages == []
+
+
+async def test_what_json_cannot_hold_is_refused_alone(path: Path) -> None:
+    heard: list[bool | JournalError] = []
+    async with opened(path) as journal:
+        nobody = ("intend", "k", 0.0, object(), MODEL, "{}", None, 1.0)
+        for step in (intended(0), nobody, intended(1)):
+            journal.tell(step, heard.append)  # pyright: ignore[reportArgumentType]
+        await journal.spent()
+    assert [type(result) for result in heard] == [bool, JournalError, bool]
 
 
 async def test_after_the_end_they_are_told_later_that_nothing_is_written(path: Path) -> None:

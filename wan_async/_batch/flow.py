@@ -141,13 +141,13 @@ class Flow:
         """A submission whose intent was asked for is not to be sent, or may not be."""
         item = submission.item
         self._settle(item, 0.0)
-        if result is False:
+        if result is False and self._sending:
             self._crew.start(self._hand_over_rival(item), Stake.MONEY)
             return
         self._slots.release()
         if isinstance(result, JournalError):
             self.stop(result)
-        elif submission.permit is not None:
+        elif result and submission.permit is not None:
             self._ledger.withdraw(item)
         self.outbox.wake()
 

@@ -167,7 +167,7 @@ async def _close(writer: Writer, flushed: asyncio.Future[None] | None = None) ->
     with anyio.CancelScope(shield=True):  # anyio would cancel again and again
         while not writer.gone:
             if flushed is None or flushed.done():
-                writer.close()
+                writer.close()  # also if the flush failed: `broken` tells why
             try:
                 await _next(flushed, writer.closed)
             except asyncio.CancelledError as asked:
@@ -179,7 +179,10 @@ async def _close(writer: Writer, flushed: asyncio.Future[None] | None = None) ->
 async def _next(*ends: asyncio.Future[None] | None) -> None:
     """Wait for the first of them that is not done; when all are, for one pass of the loop."""
     waiting = next((end for end in ends if end is not None and not end.done()), None)
-    await (asyncio.sleep(0) if waiting is None else asyncio.shield(waiting))
+    if waiting is None:
+        await asyncio.sleep(0)
+    else:
+        await asyncio.wait([waiting])
 
 
 def _unheard(fault: Exception) -> None:

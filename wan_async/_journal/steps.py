@@ -140,7 +140,7 @@ def as_json(steps: Sequence[Step]) -> list[str] | None:
         kinds[kind].append(step)
     try:
         texts = [_to_json(those).decode() for those in kinds.values()]
-    except (UnicodeError, OverflowError):
+    except Exception:  # noqa: BLE001 - whatever it is, one by one each hears of its own
         return None
     if not _TOGETHER or any(r"\u0000" in text for text in texts):  # SQLite's JSON ends a text there
         return None

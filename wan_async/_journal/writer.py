@@ -111,9 +111,11 @@ class Writer:
         return future
 
     def flush(self) -> asyncio.Future[None]:
-        """Done when all that was told until now is written or refused, and everybody has heard of it."""
+        """Done, with or without an error, when everybody has heard what became of what was told until now."""
         if self._refusal() is None:
-            return self.ask(_nothing)
+            told = self.ask(_nothing)
+            told.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody waits for the error
+            return told
         nothing: asyncio.Future[None] = self._loop.create_future()
         nothing.set_result(None)
         return nothing
