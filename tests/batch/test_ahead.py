@@ -14,6 +14,8 @@ from wan_async._batch.ahead import FEWEST, MOST, Ahead
 from wan_async._batch.ledger import Item, NoJournal, item_of
 from wan_async._batch.submission import Sender, Submission
 
+from .permits import Permits
+
 Told = Callable[[bool | JournalError], None]
 
 
@@ -36,26 +38,6 @@ class Disk(NoJournal):
         for _, told in asked:
             told(result)
         return len(asked)
-
-
-class Permits:
-    """A limiter that lets everybody go, and counts the permits that were not given back."""
-
-    def __init__(self) -> None:
-        self.used = 0
-
-    async def acquire(self) -> float:
-        self.used += 1
-        return 0.0
-
-    def accepted(self, permit: float) -> None:
-        raise AssertionError
-
-    def rejected(self, permit: float, retry_after: float | None = None) -> None:
-        raise AssertionError
-
-    def released(self, permit: float) -> None:
-        self.used -= 1
 
 
 class Rig:

@@ -13,7 +13,6 @@ import pytest
 from wan_async import (
     NotFoundError,
     Outcome,
-    RateLimit,
     TaskRecord,
     TaskState,
     TransportError,
@@ -25,9 +24,9 @@ from wan_async._batch import Batch, NoJournal, Steps, Submission
 from wan_async._batch.collect import AHEAD
 from wan_async._batch.journalled import Journalled
 from wan_async._journal import Journal, State
-from wan_async._limiter import SlidingWindowLimiter
 from wan_async.emulator import Emulator, Fault
 
+from ..batch.permits import Permits
 from .hosts import CLIP, MediaHost, serving
 from .support import client, names
 
@@ -83,8 +82,7 @@ class Provider:
         self, count: int, journal: Path | None, *, fetch: bool = True, replay: bool = True, most: int = 100
     ) -> Batch:
         download: Callable[[str, TaskRecord], Awaitable[Path | str]] | None = self.download if fetch else None
-        permits = SlidingWindowLimiter(RateLimit(1000, per=1.0))
-        steps = Steps(submit=self.submit, permits=permits, watch=self.watch, download=download)
+        steps = Steps(submit=self.submit, permits=Permits(), watch=self.watch, download=download)
         ledger = (
             NoJournal() if journal is None else Journalled(journal, replay=replay, resubmit_unknown=False, fetch=fetch)
         )

@@ -33,7 +33,7 @@ Args = TypeVarTuple("Args")
 T = TypeVar("T")
 
 # However little is in it, a commit costs 0.25 ms of CPU in the thread and takes the interpreter's lock from the event
-# loop five times, each time some 0.1 ms. So steps wait until this many seconds have passed since the last were handed
+# loop some eight times. So steps wait until this many seconds have passed since the last were handed
 # over; after a quiet while nothing waits.
 _SPACING = 0.01
 
