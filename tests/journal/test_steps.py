@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from wan_async._journal import Journal, OpenJournal, State, acceptance, ending, intent, steps, withdrawal
+from wan_async._journal.store import Store
 from wan_async.errors import JournalError
 
 from .support import FOX, MODEL, good, opened
@@ -162,6 +166,27 @@ async def test_a_path_that_is_no_text_stands_beside_others(path: Path) -> None:
             journal.tell(intended(number))
             journal.tell(ending(f"k{number}", good(), None, clip))
         assert [entry.path for entry in await journal.page([State.DONE])] == ["a.mp4", "clips/\udce9.mp4", None]
+
+
+@given(st.lists(st.tuples(st.text(), st.text(), st.floats(0, 1e9)), min_size=2, unique_by=lambda told: told[0]))
+def test_what_was_told_as_json_stands_there_byte_for_byte(told: list[tuple[str, str, float]]) -> None:
+    """A withdrawn item is only sent again if its input is the same."""
+    asked = [
+        intent(number, key, MODEL, text.encode(), price=price, token=None)
+        for number, (key, text, price) in enumerate(told)
+    ]
+    texts = steps.as_json(asked)
+    assume(texts is not None)
+    assert texts is not None
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(f"{folder}/run.db")
+        try:
+            steps.do_together(store.database, texts)
+            rows = store.database.execute("SELECT key, input, credits FROM item ORDER BY position").fetchall()
+        finally:
+            store.close()
+    assert [row[:2] for row in rows] == [one[:2] for one in told]
+    assert [row[2] for row in rows] == pytest.approx([one[2] for one in told], rel=1e-14)
 
 
 def test_what_is_done_together_is_told_in_the_order_of_a_life() -> None:

@@ -107,11 +107,13 @@ class Flow:
     async def _work(self) -> None:
         """One worker: take a submission, send it."""
         take = self._ahead.next if self._ledger.durable else self._pull
-        self._crew.at_stake(Stake.ITEM)  # what is ahead may be to be sent although nothing more is pulled
-        while (submission := await take()) is not None:
+        while True:
+            self._crew.at_stake(Stake.ITEM)  # what is ahead may be to be sent although nothing more is pulled
+            submission = await take()
+            if submission is None:
+                return
             if not await self._send(submission):
                 self._slots.release()
-            self._crew.at_stake(Stake.ITEM)
 
     async def _pull(self) -> Submission | None:
         """The next item that is to be sent, its price set aside; None at the end."""
