@@ -115,7 +115,7 @@ async def test_a_journal_that_is_lost_while_it_closes_is_closed(path: Path, capl
 async def test_what_json_cannot_hold_is_refused_alone(path: Path) -> None:
     heard: list[bool | JournalError] = []
     async with opened(path) as journal:
-        nobody = ("intend", "k", 0.0, object(), MODEL, "{}", None, 1.0)
+        nobody = ("intend", "k", b"{}", object(), MODEL, None, 1.0)
         for step in (intended(0), nobody, intended(1)):
             journal.tell(step, heard.append)  # pyright: ignore[reportArgumentType]
         await journal.spent()
@@ -175,13 +175,13 @@ def test_what_was_told_as_json_stands_there_byte_for_byte(told: list[tuple[str, 
         intent(number, key, MODEL, text.encode(), price=price, token=None)
         for number, (key, text, price) in enumerate(told)
     ]
-    texts = steps.as_json(asked)
-    assume(texts is not None)
-    assert texts is not None
+    row = steps.as_row(asked, 1.0)
+    assume(row is not None)
+    assert row is not None
     with tempfile.TemporaryDirectory() as folder:
         store = Store(f"{folder}/run.db")
         try:
-            steps.do_together(store.database, texts)
+            steps.do_together(store.database, row)
             rows = store.database.execute("SELECT key, input, credits FROM item ORDER BY position").fetchall()
         finally:
             store.close()
@@ -190,8 +190,8 @@ def test_what_was_told_as_json_stands_there_byte_for_byte(told: list[tuple[str, 
 
 
 def test_what_is_done_together_is_told_in_the_order_of_a_life() -> None:
-    assert steps.as_json([step for number in range(3) for step in life(number)]) is not None
-    assert steps.as_json([intended(0), withdrawal("k0")]) is not None
-    assert steps.as_json([withdrawal("k0"), intended(0)]) is None
-    assert steps.as_json([intended(0), intended(0)]) is None
-    assert steps.as_json([*life(0), acceptance("k0", "t")]) is None
+    assert steps.as_row([step for number in range(3) for step in life(number)], 1.0) is not None
+    assert steps.as_row([intended(0), withdrawal("k0")], 1.0) is not None
+    assert steps.as_row([withdrawal("k0"), intended(0)], 1.0) is None
+    assert steps.as_row([intended(0), intended(0)], 1.0) is None
+    assert steps.as_row([*life(0), acceptance("k0", "t")], 1.0) is None

@@ -8,7 +8,7 @@ the file. Below: `writer` commits in one thread, in `groups`, what a submission 
 from .entries import Entry, JournalCounts, Known, State
 from .open_journal import OpenJournal
 from .reader import Journal
-from .steps import acceptance, ending, intent, withdrawal
+from .steps import Step, acceptance, ending, intent, withdrawal
 
 __all__ = [
     "Entry",
@@ -17,6 +17,7 @@ __all__ = [
     "Known",
     "OpenJournal",
     "State",
+    "Step",
     "acceptance",
     "ending",
     "intent",

@@ -6,19 +6,20 @@ tell their results in the loop.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..errors import JournalError
 from .statements import REFUSED
-from .steps import as_json, do_one, do_together
+from .steps import as_row, do_one, do_together
 
 if TYPE_CHECKING:
     import asyncio
     import sqlite3
 
-    from .steps import Step
+    from .steps import Row, Step
 
 Result: TypeAlias = bool | JournalError
 Told: TypeAlias = Callable[[Result], None]
@@ -26,37 +27,39 @@ Told: TypeAlias = Callable[[Result], None]
 
 
 class Steps:
-    """Steps that were told one after the other, and whom to tell."""
+    """Steps that were told one after the other, and whom to tell.
 
-    __slots__ = ("_results", "_steps", "_texts", "_told")
+    Attributes:
+        asked: the steps.
+        told: for each, who is told.
+    """
+
+    __slots__ = ("_at", "_results", "_row", "asked", "told")
 
     def __init__(self) -> None:
-        self._steps: list[Step] = []
-        self._told: list[Told | None] = []
-        self._texts: list[str] | None = None
+        self.asked: list[Step] = []
+        self.told: list[Told | None] = []
+        self._row: Row | None = None
+        self._at = 0.0
         self._results: Sequence[Result] | None = None
 
     def __len__(self) -> int:
-        return len(self._steps)
-
-    def add(self, step: Step, told: Told | None) -> None:
-        """One more."""
-        self._steps.append(step)
-        self._told.append(told)
+        return len(self.asked)
 
     def prepare(self) -> None:
         """In the loop, whose core has the values at hand: the thread would keep the interpreter's lock for longer."""
-        self._texts = as_json(self._steps)
+        self._at = time.time()
+        self._row = as_row(self.asked, self._at)
 
     def do(self, database: sqlite3.Connection) -> None:
         """Do all of them, or raise one of REFUSED."""
-        if self._texts is None:
+        if self._row is None:
             raise JournalError("the steps must be done one by one")
-        do_together(database, self._texts)
+        do_together(database, self._row)
 
     def do_singly(self, database: sqlite3.Connection, path: str) -> None:
         """Do each that is not refused."""
-        self._results = [_done(path, do_one, database, step) for step in self._steps]
+        self._results = [_done(path, do_one, database, step, self._at) for step in self.asked]
 
     def fail(self, error: JournalError) -> None:
         """None of them is written."""
@@ -64,7 +67,7 @@ class Steps:
 
     def tell(self, fault: Callable[[Exception], None]) -> None:
         """In the loop: tell each; `fault` hears of what nobody else is told, and of what goes wrong in telling."""
-        for told, result in zip(self._told, repeat(True) if self._results is None else self._results, strict=False):
+        for told, result in zip(self.told, repeat(True) if self._results is None else self._results, strict=False):
             try:
                 if told is not None:
                     told(result)

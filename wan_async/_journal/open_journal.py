@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from .._protocol import TaskRecord
     from ..errors import JournalError, WanError
     from .entries import Entry, Known, State
-    from .groups import Told
-    from .steps import Step
 
 
 class OpenJournal:
@@ -29,11 +27,16 @@ class OpenJournal:
     What a method writes is on the disk (fsync) when what it gives was awaited. It is also written if the caller is
     cancelled while it waits, or does not wait. Reads see all that was asked before them. Each method raises
     JournalError: naming the fault once the journal is `broken`, or about its own arguments, which harms nothing else.
+
+    Attributes:
+        tell: (step, told) writes a step; `told` is called when it is on the disk or cannot be, `failed` if there is no
+            `told` for that. This costs less than the methods, which do the same with a future.
     """
 
     def __init__(self, writer: Writer) -> None:
         """Use `open`."""
         self._writer = writer
+        self.tell = writer.tell
         self._end = weakref.finalize(self, writer.close)
         self._end.atexit = False
 
@@ -76,13 +79,6 @@ class OpenJournal:
         in one canonical order, is compared byte for byte.
         """
         return await self._writer.ask(statements.known, items)
-
-    def tell(self, step: Step, told: Told | None = None) -> None:
-        """Write a step; `told` is called when it is on the disk or cannot be, `failed` if there is no `told` for that.
-
-        This costs less than the methods below, which do the same with a future.
-        """
-        self._writer.tell(step, told)
 
     def intend(
         self, index: int, key: str, model: str, content: bytes, *, price: float | None, token: str | None = None

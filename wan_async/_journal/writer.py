@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from queue import SimpleQueue
@@ -67,6 +68,7 @@ class Writer:
         self._group: Group = []
         self._steps: Steps | None = None  # the last of the group, if it is steps
         self._groups: SimpleQueue[Group | None] = SimpleQueue()
+        self._done: deque[Group] = deque()
         self._closing = False
         self._timer: asyncio.Handle | None = None  # when the group is handed over
         self._next_at = self._loop.time()
@@ -76,9 +78,10 @@ class Writer:
 
     def tell(self, step: Step, told: Told | None = None) -> None:
         """Have the thread do a step; `told`, or where it failed `fault`, is called later, never from here."""
-        refusal = self._refusal()
-        if refusal is not None:
-            self._loop.call_soon(told or self._fault, refusal)
+        if self.broken is not None or self._closing:
+            refusal = self._refusal()
+            if refusal is not None:
+                self._loop.call_soon(told or self._fault, refusal)
             return
         steps = self._steps
         if steps is None:
@@ -86,7 +89,8 @@ class Writer:
             self._group.append(steps)
             if self._timer is None:
                 self._timer = self._loop.call_at(self._next_at, self._hand_over)
-        steps.add(step, told)
+        steps.asked.append(step)
+        steps.told.append(told)
 
     def written(self, step: Step) -> asyncio.Future[bool]:
         """Have the thread do a step, also if nobody waits for the result any more."""
@@ -149,8 +153,8 @@ class Writer:
             self._steps = None
             self._next_at = self._loop.time() + _SPACING
 
-    def _tell(self, group: Group) -> None:
-        for part in group:
+    def _tell(self) -> None:
+        for part in self._done.popleft():
             part.tell(self._fault)
 
     # In the thread.
@@ -168,7 +172,9 @@ class Writer:
         self._call(settle, self.opened, None)
         while group := self._next_group():
             self._do(store, group)
-            self._call(self._tell, group)
+            self._done.append(group)
+            del group  # so that the loop frees the steps, in whose core's cache they are
+            self._call(self._tell)
         store.close()
         self._call(settle, self.closed, None)
 
