@@ -1,6 +1,6 @@
 """A provider that answers at once with canned bytes, in a process of its own, so that clients are what is measured.
 
-Each createTask gets an id of its own; every recordInfo is a finished task's. SDKs of other services get their own
+Each createTask gets an id of its own; every recordInfo is a finished task's, or so is every n-th of a task's. SDKs of other services get their own
 shapes. A bare asyncio protocol: about 10 µs a
 request, so that one core serves more than any client here can ask.
 """
@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import cast
+from typing import ClassVar, cast
 
 _RECORD = (
     b'{"code":200,"msg":"success","data":{"taskId":"%b","model":"wan/2-2-a14b-text-to-video-turbo","state":"success",'
@@ -20,6 +20,12 @@ _RECORD = (
     b'\\"model\\":\\"wan/2-2-a14b-text-to-video-turbo\\"}",'
     b'"resultJson":"{\\"resultUrls\\":[\\"https://tempfile.example.com/a/1.mp4\\"]}","failCode":null,"failMsg":null,'
     b'"costTime":56,"completeTime":1777803956261,"createTime":1777803900000,"creditsConsumed":80}}'
+)
+_GENERATING = (
+    b'{"code":200,"msg":"success","data":{"taskId":"%b","model":"wan/2-2-a14b-text-to-video-turbo","state":"generating",'
+    b'"param":"{\\"input\\":\\"{\\\\\\"prompt\\\\\\":\\\\\\"a fox\\\\\\"}\\",'
+    b'\\"model\\":\\"wan/2-2-a14b-text-to-video-turbo\\"}",'
+    b'"resultJson":"","failCode":null,"failMsg":null,"costTime":null,"completeTime":null,"createTime":1777803900000}}'
 )
 _CREATED = b'{"code":200,"msg":"success","data":{"taskId":"%b","recordId":"%b"}}'
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
@@ -49,6 +55,8 @@ _OF_OTHERS = {b"/v1/predictions": _PREDICTION, b"/openai": _VIDEO, b"/runway": _
 class _Answers(asyncio.Protocol):
     created = 0
     delay = 0.0
+    looks = 1
+    looked_at: ClassVar[dict[bytes, int]] = {}
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -81,12 +89,21 @@ class _Answers(asyncio.Protocol):
             task_id = b"%032x" % _Answers.created
             body = _CREATED % (task_id, task_id)
         else:
-            body = _RECORD % head.split(b"taskId=", 1)[1].split(b" ", 1)[0]
+            body = self._record(head.split(b"taskId=", 1)[1].split(b" ", 1)[0])
         answer = _HEAD % len(body) + body
         if self.delay:
             asyncio.get_running_loop().call_later(self.delay, self._transport.write, answer)
         else:
             self._transport.write(answer)
+
+
+    def _record(self, task_id: bytes) -> bytes:
+        if self.looks > 1:
+            looks = self.looked_at.pop(task_id, 0) + 1
+            if looks < self.looks:
+                self.looked_at[task_id] = looks
+                return _GENERATING % task_id
+        return _RECORD % task_id
 
 
 async def _serve() -> None:
@@ -96,9 +113,14 @@ async def _serve() -> None:
 
 
 @contextmanager
-def serving(delay: float = 0.0) -> Generator[str]:
-    """Run the server in a process of its own; gives its URL. It answers after so many seconds."""
-    command = [sys.executable, "-m", "benchmarks._server", str(delay)]
+def serving(delay: float = 0.0, looks: int = 1) -> Generator[str]:
+    """Run the server in a process of its own; gives its URL.
+
+    Args:
+        delay: it answers after so many seconds.
+        looks: a task is done at that many looks.
+    """
+    command = [sys.executable, "-m", "benchmarks._server", str(delay), str(looks)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         if process.stdout is None or process.stdin is None:
             raise RuntimeError("the server has no pipes")
@@ -109,5 +131,5 @@ def serving(delay: float = 0.0) -> Generator[str]:
 
 
 if __name__ == "__main__":
-    _Answers.delay = float(sys.argv[1])
+    _Answers.delay, _Answers.looks = float(sys.argv[1]), int(sys.argv[2])
     asyncio.run(_serve())

@@ -35,8 +35,8 @@ T = TypeVar("T")
 
 # However little is in it, a commit costs 0.25 ms of CPU in the thread and takes the interpreter's lock from the event
 # loop some eight times. So steps wait until this many seconds have passed since the last were handed
-# over; after a quiet while nothing waits.
-_SPACING = 0.01
+# over; after a quiet while nothing waits. Twice as long would take more intents ahead than a kill should leave unknown.
+_SPACING = 0.02
 
 # Steps in one transaction: it takes some 0.1 s, and no reader sees what is in it before.
 _MOST = 10_000
