@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sqlite3
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 
 from wan_async._journal import Journal, OpenJournal, State, acceptance, ending, intent, steps, withdrawal
 from wan_async._journal.store import Store
-from wan_async.errors import JournalError
+from wan_async.errors import JournalError, SubmissionUnknownError, WanError
 
 from .support import FOX, MODEL, good, opened
 
@@ -187,6 +189,64 @@ def test_what_was_told_as_json_stands_there_byte_for_byte(told: list[tuple[str, 
             store.close()
     assert [row[:2] for row in rows] == [one[:2] for one in told]
     assert [row[2] for row in rows] == pytest.approx([one[2] for one in told], rel=1e-14)
+
+
+MOVES: dict[str, Callable[[str], Step]] = {
+    "intend": lambda key: intent(0, key, MODEL, FOX, price=1.0, token=None),
+    "intend another": lambda key: intent(1, key, MODEL, b"{}", price=2.0, token=None),
+    "accept": lambda key: acceptance(key, f"task of {key}"),
+    "done": lambda key: ending(key, good(), None, f"{key}.mp4"),
+    "failed": lambda key: ending(key, None, WanError("no"), None),
+    "unknown": lambda key: ending(key, None, SubmissionUnknownError("who knows"), None),
+    "withdraw": withdrawal,
+}
+several_moves = st.lists(st.tuples(st.sampled_from(tuple(MOVES)), st.sampled_from("ab")), max_size=6)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    store = Store(str(tmp_path_factory.mktemp("journal") / "run.db"))
+    yield store
+    store.close()
+
+
+@given(before=several_moves, moves=several_moves)
+def test_together_is_as_one_by_one(store: Store, before: list[tuple[str, str]], moves: list[tuple[str, str]]) -> None:
+    """Or it is not done at all: then nothing is written, and it was not as usual."""
+    database = store.database
+
+    def done(step: Step) -> bool:
+        try:
+            return steps.do_one(database, step, 1.0)
+        except JournalError:
+            return False
+
+    def rows() -> list[Any]:
+        return database.execute("SELECT * FROM item ORDER BY key").fetchall()
+
+    asked = [MOVES[move](key) for move, key in moves]
+    row = steps.as_row(asked, 1.0)
+    database.execute("BEGIN")
+    try:
+        for move, key in before:
+            done(MOVES[move](key))
+        found = rows()
+        database.execute("SAVEPOINT found")
+        together = None
+        if row is not None:
+            try:
+                steps.do_together(database, row)
+                together = rows()
+            except sqlite3.IntegrityError:
+                assert rows() == found
+        database.execute("ROLLBACK TO found")
+        results = [done(step) for step in asked]
+        if row is not None:
+            assert (together is not None) is all(results)
+        if together is not None:
+            assert together == rows()
+    finally:
+        database.execute("ROLLBACK")
 
 
 def test_what_is_done_together_is_told_in_the_order_of_a_life() -> None:
