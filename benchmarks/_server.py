@@ -1,8 +1,8 @@
 """A provider that answers at once with canned bytes, in a process of its own, so that clients are what is measured.
 
-Each createTask gets an id of its own; every recordInfo is a finished task's, or so is every n-th of a task's. SDKs of other services get their own
-shapes. A bare asyncio protocol: about 10 µs a
-request, so that one core serves more than any client here can ask.
+Each createTask gets an id of its own; every recordInfo is a finished task's, or every n-th look at a task finds it so.
+SDKs of other services get their own shapes. A bare asyncio protocol: about 10 µs a request, so that one core serves
+more than any client here can ask.
 """
 
 from __future__ import annotations
@@ -95,7 +95,6 @@ class _Answers(asyncio.Protocol):
             asyncio.get_running_loop().call_later(self.delay, self._transport.write, answer)
         else:
             self._transport.write(answer)
-
 
     def _record(self, task_id: bytes) -> bytes:
         if self.looks > 1:
