@@ -117,9 +117,9 @@ async def test_a_journal_that_is_lost_while_it_closes_is_closed(path: Path, capl
 async def test_what_json_cannot_hold_is_refused_alone(path: Path) -> None:
     heard: list[bool | JournalError] = []
     async with opened(path) as journal:
-        nobody = ("intend", "k", b"{}", object(), MODEL, None, 1.0)
+        nobody = steps.Step("intend", "k", b"{}", object(), MODEL, None, 1.0)  # pyright: ignore[reportArgumentType]
         for step in (intended(0), nobody, intended(1)):
-            journal.tell(step, heard.append)  # pyright: ignore[reportArgumentType]
+            journal.tell(step, heard.append)
         await journal.spent()
     assert [type(result) for result in heard] == [bool, JournalError, bool]
 

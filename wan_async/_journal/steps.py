@@ -28,13 +28,35 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Value: TypeAlias = "str | bytes | float | None"
-Step: TypeAlias = tuple[str, str, bytes | None, Value, Value, Value, Value]
-"""What is done, to which key, the JSON that it writes, and the four values that the kind of step needs."""
+
+
+# Neither is for the garbage collector (`gc=False`), which runs after each 700 objects: a commit has hundreds of both.
+class Step(msgspec.Struct, frozen=True, gc=False):
+    """What is done, to which key, the JSON that it writes, and the four values that the kind of step needs."""
+
+    kind: str
+    key: str
+    json: bytes | None = None
+    a: Value = None
+    b: Value = None
+    c: Value = None
+    d: Value = None
+
+
+class _Placed(msgspec.Struct, array_like=True, gc=False):
+    """A step with the place of its JSON among that of others, counted from 1, in bytes."""
+
+    key: str
+    begin: int | None
+    size: int | None
+    a: Value
+    b: Value
+    c: Value
+    d: Value
+
 
 Row: TypeAlias = tuple[str, str, str, str, float, bytes]
 """Steps of each kind as JSON, when they are done, and the JSON that they write, one after the other."""
-
-_COLUMNS: Final = ("kind", "key", "json", "a", "b", "c", "d")
 
 # With `{key}`, `{json}`, `{a}` … for a step's values, `{at}` for when it is done, and `{source}` for where they stand
 # if they are no parameters. A unary plus keeps SQLite from going by the index of states: thousands are in one state,
@@ -70,7 +92,7 @@ UPDATE item SET state = 'queued', token = NULL, sent_at = NULL, credits = NULL, 
 
 _RANK: Final = {kind: rank for rank, kind in enumerate(_STATEMENTS)}
 _ONE: Final = {
-    kind: statement.format(source="", at=":at", **{column: f":{column}" for column in _COLUMNS})
+    kind: statement.format(source="", at=":at", **{field: f":{field}" for field in Step.__struct_fields__})
     for kind, statement in _STATEMENTS.items()
 }
 _IS_THERE: Final = "SELECT 1 FROM item WHERE key = ?"
@@ -78,9 +100,9 @@ _IS_THERE: Final = "SELECT 1 FROM item WHERE key = ?"
 
 def _many(kind: str, statement: str) -> str:
     """The statement for all steps of a kind, and a guard that all of them were as usual."""
-    key, begin, size, *rest = (f"json_extract(value, '$[{place}]')" for place in range(7))
-    values = dict(zip(_COLUMNS[3:], rest, strict=True), key=key, at="new.at")
-    values["json"] = f"CAST(substr(new.json, {begin}, {size}) AS TEXT)"
+    values = {field: f"json_extract(value, '$[{place}]')" for place, field in enumerate(_Placed.__struct_fields__)}
+    values["at"] = "new.at"
+    values["json"] = f"CAST(substr(new.json, {values.pop('begin')}, {values.pop('size')}) AS TEXT)"
     return f"""
 {statement.format(source=f"FROM json_each(new.{kind})", **values)};
 SELECT raise(ABORT, 'not as usual') WHERE changes() <> json_array_length(new.{kind});
@@ -104,12 +126,12 @@ _to_json = msgspec.json.Encoder().encode
 
 def intent(index: int, key: str, model: str, content: bytes, *, price: float | None, token: str | None) -> Step:
     """Before the POST: SENDING, now, at the list price in credits; a new row, or one that is QUEUED."""
-    return "intend", key, content, index, model, token, price
+    return Step("intend", key, content, index, model, token, price)
 
 
 def acceptance(key: str, task_id: str) -> Step:
     """What was SENDING, or is adopted from UNKNOWN, has a task: RUNNING."""
-    return "accept", key, None, task_id, None, None, None
+    return Step("accept", key, None, task_id)
 
 
 def ending(key: str, record: TaskRecord | None, error: WanError | None, path: str | None) -> Step:
@@ -119,12 +141,12 @@ def ending(key: str, record: TaskRecord | None, error: WanError | None, path: st
     written = None if record is None else _to_json(record)
     why = None if error is None else error_to_json(error)
     consumed = None if record is None else record.credits
-    return "finish", key, written, _final_state(record, error), why, path, consumed
+    return Step("finish", key, written, _final_state(record, error), why, path, consumed)
 
 
 def withdrawal(key: str) -> Step:
     """What was SENDING was certainly not created: QUEUED again, and it costs nothing."""
-    return "withdraw", key, None, None, None, None, None
+    return Step("withdraw", key)
 
 
 _DONE, _FAILED, _UNKNOWN = State.DONE.value, State.FAILED.value, State.UNKNOWN.value
@@ -140,17 +162,19 @@ def as_row(steps: Sequence[Step], at: float) -> Row | None:
     """All steps as one row of the view, for `do_together` at that time; None where they must be done one by one."""
     if not _TOGETHER or not _in_order(steps):
         return None
-    kinds: dict[str, list[tuple[Value, ...]]] = {kind: [] for kind in _RANK}
+    kinds: dict[str, list[_Placed]] = {kind: [] for kind in _RANK}
     written = [b" "]  # of an empty blob, SQLite's substr is NULL
     begin = 2
-    for kind, key, json, a, b, c, d in steps:
+    for step in steps:
+        json = step.json
         if json is None:
-            kinds[kind].append((key, None, None, a, b, c, d))
+            placed = _Placed(step.key, None, None, step.a, step.b, step.c, step.d)
         else:
             size = len(json)
-            kinds[kind].append((key, begin, size, a, b, c, d))
+            placed = _Placed(step.key, begin, size, step.a, step.b, step.c, step.d)
             written.append(json)
             begin += size
+        kinds[step.kind].append(placed)
     try:
         intents, acceptances, endings, withdrawals = (_to_json(values).decode() for values in kinds.values())
         together = b"".join(written)
@@ -162,14 +186,14 @@ def as_row(steps: Sequence[Step], at: float) -> Row | None:
 
 def _in_order(steps: Sequence[Step]) -> bool:
     """True if the steps of each key stand in the order in which kinds are done together, no kind twice."""
-    if len({step[1] for step in steps}) == len(steps):
+    if len({step.key for step in steps}) == len(steps):
         return True
     reached: dict[str, int] = {}
-    for kind, key, *_ in steps:
-        rank = _RANK[kind]
-        if rank <= reached.get(key, -1):
+    for step in steps:
+        rank = _RANK[step.kind]
+        if rank <= reached.get(step.key, -1):
             return False
-        reached[key] = rank
+        reached[step.key] = rank
     return True
 
 
@@ -190,8 +214,8 @@ def do_one(database: sqlite3.Connection, step: Step, at: float) -> bool:
         JournalError: nothing in the state in which it can be withdrawn or accepted; no such key to finish.
         sqlite3.Error: as for a statement.
     """
-    kind, key, json = step[:3]
-    values: dict[str, Value] = dict(zip(_COLUMNS, step, strict=True), at=at)
+    kind, key, json = step.kind, step.key, step.json
+    values: dict[str, Value] = msgspec.structs.asdict(step) | {"at": at}
     values["json"] = None if json is None else json.decode()
     if kind == "finish" and isinstance(values["c"], str):
         values["c"] = path_to_column(values["c"])

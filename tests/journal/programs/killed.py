@@ -55,4 +55,4 @@ def one_life(path: str, generation: int, seconds: float) -> None:
 
 chance = random.Random(int(sys.argv[3]))
 for generation in range(int(sys.argv[2])):
-    one_life(sys.argv[1], generation, chance.choice((0.0, 0.002, 0.01, 0.04)) * chance.random())
+    one_life(sys.argv[1], generation, chance.choice((0.0, 0.005, 0.05, 0.2)) * chance.random())
