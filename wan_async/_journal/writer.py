@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -34,10 +35,13 @@ Args = TypeVarTuple("Args")
 T = TypeVar("T")
 
 # However little is in it, a commit costs 0.25 ms of CPU in the thread and takes the interpreter's lock from the event
-# loop some seven times. So steps wait until this many seconds have passed since the last were handed over; after a
-# quiet while nothing waits. Meanwhile an id that a kill takes leaves its task unknown: 60 kills of a batch of 12,000 that
-# sends as fast as it can left 131 so at 20 ms, 58 at 10, 20 at 5 (tests/batch/test_kill.py).
+# loop some seven times, which waits some 0.2 ms for it each time. So steps wait until some seconds have passed since
+# the last were handed over; after a quiet while nothing waits. But a kill leaves tasks unknown whose ids wait: 60 kills
+# of a batch of 12,000 left 20 of them with 5 ms, 58 with 10, 131 with 20 (tests/batch/test_kill.py). So it is not long
+# unless the loop is busy for more than that share of the time, when a commit is what others wait for.
 _SPACING = 0.005
+_SPACING_WHEN_BUSY = 0.02
+_BUSY = 0.75
 
 # Steps in one transaction: it takes some 0.1 s, and no reader sees what is in it before.
 _MOST = 10_000
@@ -73,6 +77,7 @@ class Writer:
         self._closing = False
         self._timer: asyncio.Handle | None = None  # when the group is handed over
         self._next_at = self._loop.time()
+        self._handed_over = (time.monotonic(), time.thread_time())
         # A daemon: a program that ends without closing the journal must not hang; what was committed is safe.
         self._thread = threading.Thread(target=self._run, name=f"journal {path}", daemon=True)
         self._thread.start()
@@ -152,7 +157,9 @@ class Writer:
             self._groups.put(self._group)
             self._group = []
             self._steps = None
-            self._next_at = self._loop.time() + _SPACING
+            before, self._handed_over = self._handed_over, (time.monotonic(), time.thread_time())
+            passed, busy = (now - then for now, then in zip(self._handed_over, before, strict=True))
+            self._next_at = self._loop.time() + spacing(passed, busy)
 
     def _tell(self) -> None:
         for part in self._done.popleft():
@@ -228,6 +235,11 @@ class Writer:
     def _call(self, function: Callable[..., None], *args: Any) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
             self._loop.call_soon_threadsafe(function, *args)
+
+
+def spacing(passed: float, busy: float) -> float:
+    """Seconds until steps are handed over again, where the loop was busy for `busy` of the last `passed` seconds."""
+    return _SPACING_WHEN_BUSY if busy > passed * _BUSY else _SPACING
 
 
 def _nothing(database: sqlite3.Connection) -> None:
