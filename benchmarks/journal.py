@@ -4,8 +4,9 @@
 
 Measured: a batch over real HTTP against a server in a process of its own; each item is one createTask, looks until it
 is found done, and its outcome handed over; 5,000 in flight, 64 connections. Each arm runs in a fresh process, arms
-interleaved, medians over the rounds. With the journal every intent, id and outcome is on the disk (`synchronous=FULL`)
-before it counts. CPU is that of the whole process, the journal's thread included.
+interleaved, medians over the rounds. Ratios are those of the two arms of a round, which are seconds apart: what else a
+machine does changes within minutes by more than a journal costs. With the journal every intent, id and outcome is on
+the disk (`synchronous=FULL`) before it counts. CPU is that of the whole process, the journal's thread included.
 
 The account's own limit is 2 items a second. Held up by a server that answers after 50 or 20 ms, as a near one does, or
 by a limit of 1,000 a second, a batch is as fast with the journal as without. Where only the interpreter holds it up,
@@ -79,7 +80,7 @@ class Pace(NamedTuple):
     rate: int | None = None
     """Submissions a second, where they are limited."""
     times: int = 1
-    """That many times the items, so that beginning and end do not count for much."""
+    """That many times the items: opening and closing a journal takes 0.1 s, which would count as much as the writes."""
     looks: int = 1
     """Looks until a task is done."""
 
@@ -89,8 +90,8 @@ PACES = (
     Pace("answers after 20 ms", delay=0.02),
     Pace("1,000 a second", rate=1000),
     Pace("answers after 5 ms, five looks", delay=0.005, looks=5),
-    Pace("answers at once, five looks", times=4, looks=5),
-    Pace("answers after 5 ms", delay=0.005, times=2),
+    Pace("answers at once, five looks", times=6, looks=5),
+    Pace("answers after 5 ms", delay=0.005, times=8),
     Pace("answers at once", times=12),
 )
 
@@ -104,9 +105,9 @@ def measure(count: int, rounds: int) -> list[Row]:
         for journalled in (False, True):
             row: dict[str, str | float] = {"batch": f"{pace.name}, {'with' if journalled else 'without'} journal"}
             for column in ("items_per_s", "cpu_us"):
-                middle = {arm: statistics.median(result[column] for result in arms[arm]) for arm in arms}
-                row[column] = middle[journalled]
-                row[f"{column}_ratio"] = middle[journalled] / middle[False]
+                row[column] = statistics.median(result[column] for result in arms[journalled])
+                in_rounds = zip(arms[journalled], arms[False], strict=True)
+                row[f"{column}_ratio"] = statistics.median(one[column] / base[column] for one, base in in_rounds)
             rows.append(row)
     return rows
 

@@ -40,6 +40,7 @@ class Flow:
         self._slots = asyncio.Semaphore(max_in_flight)
         self._intake = Intake(feed, ledger, self._slots)
         self._ahead = Ahead(self._pull, ledger, steps.permits, self._not_sent)
+        self.written = self._ahead.written  # of `Sender`; once an item, so without a way through here
         self._watches: dict[str, Watch] = {}
         self._crew = Crew(self._task_ended)
         self._posts = asyncio.Semaphore(steps.most_submissions)
@@ -134,10 +135,6 @@ class Flow:
             adoption = self._steps.adoption
             return Submission(self, item, None if adoption is None else adoption.new_token())
         return None
-
-    def written(self, submission: Submission, result: bool | JournalError) -> None:
-        """The intent that was asked for ahead is on disk, or is not."""
-        self._ahead.written(submission, result)
 
     def _not_sent(self, submission: Submission, result: bool | JournalError) -> None:
         """A submission whose intent was asked for is not to be sent, or may not be."""

@@ -15,6 +15,7 @@ that and leaves nothing of it; then all is done step by step, and each one's cal
 from __future__ import annotations
 
 import sqlite3
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
@@ -122,6 +123,7 @@ END;
 """ if _TOGETHER else ""  # fmt: skip
 
 _to_json = msgspec.json.Encoder().encode
+_key = attrgetter("key")
 
 
 def intent(index: int, key: str, model: str, content: bytes, *, price: float | None, token: str | None) -> Step:
@@ -186,7 +188,7 @@ def as_row(steps: Sequence[Step], at: float) -> Row | None:
 
 def _in_order(steps: Sequence[Step]) -> bool:
     """True if the steps of each key stand in the order in which kinds are done together, no kind twice."""
-    if len({step.key for step in steps}) == len(steps):
+    if len(set(map(_key, steps))) == len(steps):
         return True
     reached: dict[str, int] = {}
     for step in steps:
@@ -204,7 +206,7 @@ def do_together(database: sqlite3.Connection, row: Row) -> None:
         sqlite3.IntegrityError: one of them is not as usual, and nothing is written.
         sqlite3.Error: as for a statement.
     """
-    database.execute(_ALL, row)
+    database.executemany(_ALL, (row,))  # `execute` takes the interpreter's lock once more, for the row's id
 
 
 def do_one(database: sqlite3.Connection, step: Step, at: float) -> bool:

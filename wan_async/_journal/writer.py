@@ -84,13 +84,12 @@ class Writer:
 
     def tell(self, step: Step, told: Told | None = None) -> None:
         """Have the thread do a step; `told`, or where it failed `fault`, is called later, never from here."""
-        if self.broken is not None or self._closing:
+        steps = self._steps
+        if steps is None:  # else the thread refuses them, where it must
             refusal = self._refusal()
             if refusal is not None:
                 self._loop.call_soon(told or self._fault, refusal)
-            return
-        steps = self._steps
-        if steps is None:
+                return
             steps = self._steps = Steps()
             self._group.append(steps)
             if self._timer is None:
