@@ -9,7 +9,7 @@ machine does changes within minutes by more than a journal costs. With the journ
 the disk (`synchronous=FULL`) before it counts. CPU is that of the whole process, the journal's thread included.
 
 The account's own limit is 2 items a second. Held up by a server that answers after 50 or 20 ms, as a near one does, or
-by a limit of 1,000 a second, a batch is as fast with the journal as without. Where only the interpreter holds it up,
+by a limit of 1,000 a second, a batch with the journal is at most 4 % slower. Where only the interpreter holds it up,
 the three writes of an item count beside its calls. A task of a minute is looked at 4.5 times where durations are learnt
 and 6.9 times where they are not (`python -m benchmarks.polling`): five looks here. The other rows are what a provider
 cannot do, tasks that are all done at their first look: a write is then beside the fewest calls that there can be.

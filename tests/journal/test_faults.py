@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from wan_async._journal import Journal, OpenJournal, State, files, store
+from wan_async._journal import Journal, OpenJournal, State, files, store, withdrawal, writer
 from wan_async.errors import JournalError
 
 from .support import FOX, MODEL, done, look, opened, output
@@ -103,6 +103,28 @@ async def test_what_waits_behind_a_fault_fails_with_it(tmp_path: Path) -> None:
         gate.set()
         results = await asyncio.wait_for(asyncio.gather(fault, second, return_exceptions=True), 10)
     assert [type(result) for result in results] == [JournalError, JournalError]
+
+
+async def test_what_is_told_after_a_fault_beside_what_waits_fails_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step that is told into a group that was begun before the fault and is not handed over yet."""
+    monkeypatch.setattr(writer, "_SPACING", 60.0)
+    monkeypatch.setattr(writer, "_SPACING_WHEN_BUSY", 60.0)
+    heard: list[bool | JournalError] = []
+
+    def fail(_: sqlite3.Connection) -> None:
+        raise OSError("the cable is out")
+
+    async with opened(tmp_path / "run.db") as journal:
+        fault = journal._writer.ask(fail)  # pyright: ignore[reportPrivateUsage]
+        await asyncio.sleep(0)  # it is handed over; what is told now waits
+        journal.tell(withdrawal("before"), heard.append)
+        with pytest.raises(JournalError, match="the cable is out"):
+            await asyncio.wait_for(fault, 10)
+        journal.tell(withdrawal("after"), heard.append)
+        assert not heard
+    assert [str(result) for result in heard] == [f"{tmp_path}/run.db cannot be written: the cable is out"] * 2
 
 
 async def test_somebody_elses_write_lock_is_a_fault_in_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,10 +35,11 @@ Args = TypeVarTuple("Args")
 T = TypeVar("T")
 
 # However little is in it, a commit costs 0.25 ms of CPU in the thread and takes the interpreter's lock from the event
-# loop some seven times, which waits some 0.2 ms for it each time. So steps wait until some seconds have passed since
-# the last were handed over; after a quiet while nothing waits. But a kill leaves tasks unknown whose ids wait: 60 kills
-# of a batch of 12,000 left 20 of them with 5 ms, 58 with 10, 131 with 20 (tests/batch/test_kill.py). So it is not long
-# unless the loop is busy for more than that share of the time, when a commit is what others wait for.
+# loop some seven times, which costs a busy loop some 0.5 ms. So steps wait until some seconds have passed since the
+# last were handed over; after a quiet while nothing waits. But a kill leaves tasks unknown whose ids wait: 60 kills of
+# a batch of 12,000 left 20 of them with 5 ms, 58 with 10, 131 with 20 (tests/batch/test_kill.py), and 20 as it is now.
+# So it is not long unless the loop is busy for more than that share of the time, when a commit is what others wait
+# for; and no longer then, since with 40 ms the workers of a fast batch wait for intents.
 _SPACING = 0.005
 _SPACING_WHEN_BUSY = 0.02
 _BUSY = 0.75
