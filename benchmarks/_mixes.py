@@ -19,7 +19,7 @@ class Mix(NamedTuple):
         queries: how many queries a second are allowed.
         tasks: how many there are.
         in_flight: how many are submitted and not found yet, at most.
-        left_out: how many of the ways, those that look most often, are not compared.
+        left_out: how many of the ways, those that poll most often, are not compared.
     """
 
     name: str

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import NamedTuple, Protocol, TypeVar
 
-from wan_async._limiter import Limiter
+from wan_async._policy.limiter import Limiter
 from wan_async.emulator.virtual_time import VirtualTimeLoop
 
 Schedule = tuple[tuple[float, int], ...]
@@ -199,12 +199,12 @@ class Limited:
         try:
             verdict = await call()
         except asyncio.CancelledError:
-            self._limiter.accepted(permit)  # its fate is unknown
+            self._limiter.counted_nowait(permit)  # its fate is unknown
             raise
         if verdict.ok:
-            self._limiter.accepted(permit)
+            self._limiter.counted_nowait(permit)
         else:
-            self._limiter.rejected(permit, verdict.retry_after)
+            self._limiter.rejected_nowait(permit, verdict.retry_after)
         return verdict.ok
 
 

@@ -27,12 +27,12 @@ RECORD_INFO = "/api/v1/jobs/recordInfo"
 
 
 @asynccontextmanager
-async def ours(url: str) -> Opened:
+async def ours(url: str, **options: Any) -> Opened:
     """This library: checked input, windows, retries, typed answers; `submit` and `record`, nothing turned off."""
     from wan_async import RateLimit, Wan22TextToVideoTurbo, WanClient
 
     unlimited = RateLimit(1_000_000, per=1.0)
-    async with WanClient(KEY, base_url=url, limit=unlimited, query_limit=unlimited) as wan:
+    async with WanClient(KEY, base_url=url, limit=unlimited, query_limit=unlimited, **options) as wan:
         yield {
             "submit": lambda: wan.submit(Wan22TextToVideoTurbo(**FIELDS)),  # type: ignore[arg-type]
             "poll": lambda: wan.record(TASK_ID),

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from wan_async._limiter import SlidingWindowLimiter
+from wan_async._limits.limiter import SlidingWindowLimiter
 from wan_async._policy.settings import RateLimit
 
 from ._provider import Call, Limited, Verdict, Way

@@ -2,7 +2,7 @@
 
 `python -m benchmarks.batch [--quick] [--json] [--rounds N] [--items N]`
 
-Measured: CPU per item of a batch (createTask, one look that finds it done, its outcome handed over; 1,000 in flight, no
+Measured: CPU per item of a batch (createTask, one poll that finds it done, its outcome handed over; 1,000 in flight, no
 journal) beside two bare requests with aiohttp tuned by hand, from 64 workers, against a server in a process of its own.
 Each arm runs in a fresh process in every round; the ratio is the median of the rounds'.
 

@@ -22,7 +22,7 @@ from ._report import Row, show
 _VERSION = "from wan_async._cli.main import main; main(['--version'])"
 PROGRAMS = {
     "nothing": "pass",
-    "wan_async": "import wan_async",
+    "wan_async": "from wan_async import WanClient",
     "its dependencies": "import aiohttp, msgspec, anyio",
     "--version": _VERSION,
 }

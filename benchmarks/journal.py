@@ -1,6 +1,7 @@
 """What a journal costs: items a second and CPU per item of one batch, with `journal=` and without.
 
-`python -m benchmarks.journal [--json] [--items N] [--rounds N]`
+`python -m benchmarks.journal [--json] [--items N] [--rounds N] [--known N] [--only file|shared]`; what is shared needs
+PostgreSQL from `pip install 'wan-async[test]'`, its rivals come with `wan-async[bench]`.
 
 Measured: a batch over real HTTP against a server in a process of its own; each item is one createTask, looks until it
 is found done, and its outcome handed over; 5,000 in flight, 64 connections. Each arm runs in a fresh process, arms
@@ -31,6 +32,7 @@ from typing import NamedTuple
 
 from wan_async import Polling, RateLimit, Wan22TextToVideoTurbo, WanClient, WanInput
 
+from . import _shared_journal
 from ._report import Row, show
 from ._server import serving
 
@@ -125,6 +127,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--items", type=int, default=5000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--known", type=int, default=1_000_000, help="items of the shared journal that is resumed")
+    parser.add_argument("--only", choices=("file", "shared"), help="one of the two kinds of journal")
     parser.add_argument("--rate", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--arm", nargs=2, metavar=("URL", "JOURNAL"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -134,7 +138,11 @@ def main() -> None:
         result = asyncio.run(run(url, arguments.items, Path(journal) if journal else None, arguments.rate or None))
         print(json.dumps(result))
         return
-    show(measure(arguments.items, arguments.rounds), as_json=arguments.json, missing={})
+    if arguments.only != "shared":
+        show(measure(arguments.items, arguments.rounds), as_json=arguments.json, missing={})
+    if arguments.only != "file":
+        rows, missing = _shared_journal.measure(arguments.items, arguments.known)
+        show(rows, as_json=arguments.json, missing=missing)
 
 
 if __name__ == "__main__":

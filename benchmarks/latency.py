@@ -1,12 +1,12 @@
-"""How late a client is: from an answer to the caller's next line, and from a look's due time to its sending.
+"""How late a client is: from an answer to the caller's next line, and from a poll's due time to its sending.
 
 `python -m benchmarks.latency [--quick] [--json]`
 
 Measured on the wall clock, medians and the 99th percentile:
 
 - *resumed*: from the moment at which a task's final record is there to the line after `await poller.wait(…)`, one task
-  at a time, whose look is due at once.
-- *sent*: from the moment at which a look is due to the call that sends it; looks come in at a third of what the query
+  at a time, whose poll is due at once.
+- *sent*: from the moment at which a poll is due to the call that sends it; polls come in at a third of what the query
   limit allows, at random moments.
 """
 
@@ -18,13 +18,14 @@ import random
 import statistics
 
 from wan_async import Polling, RateLimit, TaskRecord, TaskState
-from wan_async._limiter import SlidingWindowLimiter
-from wan_async._poller import Poller
+from wan_async._limits.limiter import SlidingWindowLimiter
+from wan_async._polling.poller import Poller
 
 from ._report import Row, show
 
 _FIRST = 0.5
 _QUERIES = 300
+_LINKS = ("https://clips.example/t.mp4",)
 
 
 async def resumed(count: int) -> list[float]:
@@ -35,7 +36,7 @@ async def resumed(count: int) -> list[float]:
     async def read(task_id: str) -> TaskRecord:
         nonlocal read_at
         await asyncio.sleep(0)
-        record = TaskRecord(task_id=task_id, state=TaskState.SUCCESS)
+        record = TaskRecord(task_id=task_id, state=TaskState.SUCCESS, urls=_LINKS)
         read_at = clock()
         return record
 
@@ -48,7 +49,7 @@ async def resumed(count: int) -> list[float]:
 
 
 async def sent(seconds: float) -> list[float]:
-    """Seconds from due to sent, for looks at a third of the limit's rate."""
+    """Seconds from due to sent, for polls at a third of the limit's rate."""
     clock = asyncio.get_running_loop().time
     due: dict[str, float] = {}
     late: list[float] = []
@@ -56,7 +57,7 @@ async def sent(seconds: float) -> list[float]:
     async def read(task_id: str) -> TaskRecord:
         late.append(clock() - due[task_id])
         await asyncio.sleep(0.02)
-        return TaskRecord(task_id=task_id, state=TaskState.SUCCESS)
+        return TaskRecord(task_id=task_id, state=TaskState.SUCCESS, urls=_LINKS)
 
     poller = Poller(read, SlidingWindowLimiter(RateLimit(_QUERIES, per=1.0)), Polling(first=_FIRST, interval=_FIRST))
     chance = random.Random(7)
@@ -74,7 +75,7 @@ def measure(count: int, seconds: float) -> list[Row]:
     """Both, in µs."""
     return [
         _row("record there → caller resumed", asyncio.run(resumed(count))),
-        _row("look due → sent, a third of capacity", asyncio.run(sent(seconds))),
+        _row("poll due → sent, a third of capacity", asyncio.run(sent(seconds))),
     ]
 
 

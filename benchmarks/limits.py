@@ -14,7 +14,7 @@ seconds; the libraries run their own code on the loop's clock. Scenarios:
 
 Used is of what the limit, the told number and the stranger leave, rejected of what was sent; whole runs, and
 "late" from ten windows after the limit fell, or the stranger came, until it rose, or the stranger went. Calls that
-leave in flocks are in a late stretch of 20 windows once more or less, 3 %; tests/limiter have the means. In the burst
+leave in flocks are in a late stretch of 20 windows once more or less, 3 %; tests/limits have the means. In the burst
 the fixed rules are set to 20 a second as elsewhere; only ours is told 1000.
 """
 
@@ -27,7 +27,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from wan_async._limiter import SlidingWindowLimiter
+from wan_async._limits.limiter import SlidingWindowLimiter
 from wan_async._policy.settings import RateLimit
 
 from ._provider import Limited, Provider, Schedule, Share, Way, measure, run, saturate, stranger

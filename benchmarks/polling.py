@@ -1,20 +1,20 @@
-"""Looks per task, how late tasks are found done, and queries a second: ours against fixed intervals, in virtual time.
+"""Polls per task, how late tasks are found done, and queries a second: ours against fixed intervals, in virtual time.
 
 `python -m benchmarks.polling [--json] [--plot PATH]`
 
-Columns: looks per task; `late`, `late_95` and `latest`, the mean, the 95th percentile and the most in percent of the
-task's duration; `unseen`, the most seconds for which a task was not looked at; the most queries in a second; the
+Columns: polls per task; `late`, `late_95` and `latest`, the mean, the 95th percentile and the most in percent of the
+task's duration; `unseen`, the most seconds for which a task was not polled; the most queries in a second; the
 percentage of queries that were rejected.
 
 Measured: one provider whose tasks take their time by a mix of durations, a round trip of 60 ms, a query limit that
-counts a sliding window; tasks are submitted at 2 a second. The rivals' ways: fal looks every 0.1 s and replicate every
-0.5 s, openai every 1 s, runway every 6 s with a jitter of ±1.5 s; each of their tasks looks for itself, and a rejected
-query is tried again at its next look. Ours, cold: with nothing learnt at the start. Ours, warm: after as many tasks
+counts a sliding window; tasks are submitted at 2 a second. The rivals' ways: fal polls every 0.1 s and replicate every
+0.5 s, openai every 1 s, runway every 6 s with a jitter of ±1.5 s; each of their tasks polls for itself, and a rejected
+query is tried again at its next poll. Ours, cold: with nothing learnt at the start. Ours, warm: after as many tasks
 before. Ours, plain: `Polling(interval=6)`.
 
 The last two put more tasks in than their query limit, the provider's 10 a second, can find in time. In the last, 2,000
-are in flight: 6,000 of two kinds in turns, each submitted when one is found, which takes 11 looks a second if none is
-in vain; its rows tell the kinds apart. The two ways that look most often are left out there: 10 million queries. All of
+are in flight: 6,000 of two kinds in turns, each submitted when one is found, which takes 11 polls a second if none is
+in vain; its rows tell the kinds apart. The two ways that poll most often are left out there: 10 million queries. All of
 it takes three minutes.
 """
 
@@ -28,9 +28,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple
 
-from wan_async._limiter import SlidingWindowLimiter
+from wan_async._limits.limiter import SlidingWindowLimiter
+from wan_async._policy.planner import Planner
 from wan_async._policy.settings import Polling, RateLimit
-from wan_async._poller import Poller
+from wan_async._polling.poller import Poller
 from wan_async._protocol import TaskRecord, TaskState
 from wan_async.emulator.virtual_time import VirtualTimeLoop
 from wan_async.errors import RateLimitError
@@ -39,6 +40,7 @@ from ._mixes import MIXES, Mix
 from ._report import Figure, new_figure, options, panels, save, show
 
 ROUND_TRIP = 0.06
+_LINKS = ("https://clips.example/t.mp4",)
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -47,7 +49,7 @@ class Result(NamedTuple):
 
     mix: str
     way: str
-    looks: float
+    polls: float
     late: float
     late_95: float
     latest: float
@@ -62,7 +64,7 @@ class Provider:
     def __init__(self, limit: int) -> None:
         self.tasks: dict[str, tuple[float, float]] = {}
         self.queries: list[float] = []
-        self.looks: defaultdict[str, list[float]] = defaultdict(list)
+        self.polls: defaultdict[str, list[float]] = defaultdict(list)
         self.rejected = 0
         self._limit = limit
         self._window: deque[float] = deque()
@@ -72,7 +74,7 @@ class Provider:
         now = asyncio.get_running_loop().time()
         admitted = self._admit(now)
         await asyncio.sleep(ROUND_TRIP / 2)
-        self.looks[task_id].append(now)
+        self.polls[task_id].append(now)
         if not admitted:
             raise RateLimitError(429, "too many")
         created, seconds = self.tasks[task_id]
@@ -80,7 +82,7 @@ class Provider:
             return TaskRecord(task_id=task_id, state=TaskState.WAITING)
         start = _EPOCH + timedelta(seconds=created)
         end = start + timedelta(seconds=seconds)
-        return TaskRecord(task_id=task_id, state=TaskState.SUCCESS, created_at=start, completed_at=end)
+        return TaskRecord(task_id=task_id, state=TaskState.SUCCESS, urls=_LINKS, created_at=start, completed_at=end)
 
     def _admit(self, now: float) -> bool:
         self.queries.append(now)
@@ -115,7 +117,7 @@ class Way(NamedTuple):
 
 
 def fixed(interval: float, jitter: float = 0.0) -> Waiter:
-    """Each task looks for itself, every `interval` ± `jitter` seconds."""
+    """Each task polls for itself, every `interval` ± `jitter` seconds."""
 
     def waiter(provider: Provider, mix: Mix) -> Wait:
         chance = random.Random(3)
@@ -139,12 +141,13 @@ def ours(polling: Polling, *, warm: bool) -> Waiter:
     """One poller for all, inside the query limit."""
 
     def waiter(provider: Provider, mix: Mix) -> Wait:
-        poller = Poller(provider.read, SlidingWindowLimiter(RateLimit(mix.queries, per=1.0)), polling)
+        planner = Planner(polling)
+        poller = Poller(provider.read, SlidingWindowLimiter(RateLimit(mix.queries, per=1.0)), planner)
         if warm:
             chance = random.Random(11)
             for kind, draw in mix.kinds.items():
                 for _ in range(mix.tasks // len(mix.kinds)):
-                    poller.observe(kind, max(0.5, draw(chance, 0.0)))
+                    planner.schedule(kind).observe(max(0.5, draw(chance, 0.0)))
         return lambda task_id, kind: poller.wait(task_id, kind=kind)
 
     return waiter
@@ -203,7 +206,7 @@ async def run(way: Way, mix: Mix) -> list[Result]:
 def summed_up(way: Way, mix: Mix, provider: Provider, kind: str, found: list[Found]) -> Result:
     """What one way did on the tasks of one kind."""
     late = sorted(each.late for each in found)
-    times = [[each.submitted, *provider.looks[each.task_id]] for each in found]
+    times = [[each.submitted, *provider.polls[each.task_id]] for each in found]
     return Result(
         mix.name + kind,
         way.name,
@@ -228,17 +231,17 @@ def measure() -> list[Result]:
 
 
 def draw(results: list[Result]) -> Figure:
-    """Lateness by looks per task, a panel per mix: below and to the left is better."""
+    """Lateness by polls per task, a panel per mix: below and to the left is better."""
     figure = new_figure(20, 7)
     every = panels(figure, 2, 5)
     titles = tuple(dict.fromkeys(result.mix for result in results))
     for panel, title in zip(every, titles, strict=False):
         for result in results:
             if result.mix == title:
-                panel.loglog(result.looks, result.late, "o", label=result.way)
+                panel.loglog(result.polls, result.late, "o", label=result.way)
         panel.axvline(5, color="0.8")
         panel.axhline(4, color="0.8")
-        panel.set(title=title, xlabel="looks per task", ylabel="found late, % of the duration")
+        panel.set(title=title, xlabel="polls per task", ylabel="found late, % of the duration")
     every[len(titles)].axis("off")
     every[len(titles)].legend(*every[0].get_legend_handles_labels(), loc="center")
     return figure

@@ -3,11 +3,11 @@
 `python -m benchmarks.waiting [--quick] [--json] [--tasks N]`
 
 Measured: resident memory per task while `--tasks` tasks are waited for by one poller (with and without the task's id);
-CPU per look that finds its task undone, of all but the HTTP exchange and asyncio: what the lookers and the poller ask
-of agenda, diary and schedule. That is whether anything is to be planned anew, whether any task is due, taking one off
-the diary, whether more are due, noting that it is undone, asking its schedule for the next look, planning it. It is the
-median of five rounds of 200,000 looks after one more, with the schedule learnt of tasks of 300 s ± 12 % and with
-`Polling(first=10, interval=60)`: 15,000 looks a second at a million tasks. The clock goes on to the next that is due,
+CPU per poll that finds its task undone, of all but the HTTP exchange and asyncio: what the workers and the poller ask
+of queue and schedule. That is whether anything is to be planned anew, whether any task is due, taking one out, whether
+more are due, noting that it is undone, asking its schedule for the next poll, planning it. It is the median of five
+rounds of 200,000 polls after one more, with the schedule learnt of tasks of 300 s ± 12 % and with
+`Polling(first=10, interval=60)`: 15,000 polls a second at a million tasks. The clock goes on to the next that is due,
 by a millisecond at least; a task older than all that was learnt begins anew.
 
 For comparison (measured on CPython 3.11 at a million, with nothing but a sleep in each): an asyncio task 1,494 bytes,
@@ -27,15 +27,17 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from wan_async import Polling, RateLimit, TaskRecord, WanError
-from wan_async._limiter import SlidingWindowLimiter
-from wan_async._policy.agenda import Agenda, Entry
-from wan_async._policy.polling import Planner, Schedule
-from wan_async._poller import Poller
+from wan_async._limits.limiter import SlidingWindowLimiter
+from wan_async._policy.planner import Planner
+from wan_async._policy.poll_queue import PollQueue
+from wan_async._policy.schedules import Schedule
+from wan_async._policy.waiting_task import WaitingTask
+from wan_async._polling.poller import Poller
 
 from ._report import Row, show
 
 _PAGE = 4096
-_LOOKS = 200_000
+_POLLS = 200_000
 _ROUNDS = 5
 _OLDEST = 400.0
 
@@ -72,38 +74,38 @@ def reschedule(tasks: int, polling: Polling) -> float:
     schedule = Planner(polling).schedule("")
     for _ in range(128):
         schedule.observe(chance.gauss(300.0, 36.0))
-    agenda = _agenda(tasks, schedule, chance)
-    now = look_at(agenda, 0.0)
+    queue = _queue(tasks, schedule, chance)
+    now = poll_next(queue, 0.0)
     rounds: list[float] = []
     for _ in range(_ROUNDS):
         cpu = time.process_time()
-        now = look_at(agenda, now)
+        now = poll_next(queue, now)
         rounds.append(time.process_time() - cpu)
-    return statistics.median(rounds) / _LOOKS * 1e6
+    return statistics.median(rounds) / _POLLS * 1e6
 
 
-def _agenda(tasks: int, schedule: Schedule, chance: random.Random) -> Agenda[Entry]:
-    """Tasks of all ages, each looked at until now as its schedule says."""
-    agenda: Agenda[Entry] = Agenda()
+def _queue(tasks: int, schedule: Schedule, chance: random.Random) -> PollQueue[WaitingTask]:
+    """Tasks of all ages, each polled until now as its schedule says."""
+    queue: PollQueue[WaitingTask] = PollQueue()
     for number in range(tasks):
-        entry = Entry(str(number), schedule, -chance.uniform(0.0, _OLDEST))
-        while (due := entry.planned()) < 0.0:
-            entry.looked = due
-        agenda.plan(entry, due)
-    return agenda
+        task = WaitingTask(str(number), schedule, -chance.uniform(0.0, _OLDEST))
+        while (due := task.planned()) < 0.0:
+            task.undone_at = due
+        queue.plan(task, due)
+    return queue
 
 
-def look_at(agenda: Agenda[Entry], now: float) -> float:
-    """Look at the next so many tasks; gives the clock after it."""
-    for _ in range(_LOOKS):
-        agenda.replan()
-        while not agenda.any_due(now) or (entry := agenda.take(now)) is None:
-            now = max(now + 1e-3, agenda.next_due() or now)
-        agenda.any_due(now)
-        if now - entry.since > _OLDEST:
-            entry.since = now
-        entry.undone(now)
-        agenda.plan(entry, entry.next_due(now))
+def poll_next(queue: PollQueue[WaitingTask], now: float) -> float:
+    """Poll the next so many tasks; gives the clock after it."""
+    for _ in range(_POLLS):
+        queue.replan()
+        while not queue.any_due(now) or (task := queue.take(now)) is None:
+            now = max(now + 1e-3, queue.next_due() or now)
+        queue.any_due(now)
+        if now - task.since > _OLDEST:
+            task.since = now
+        task.undone(now)
+        queue.plan(task, task.next_due(now))
     return now
 
 

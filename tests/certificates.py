@@ -1,4 +1,4 @@
-"""Certificates that nobody trusts: fixtures."""
+"""Certificates that nobody trusts, and who trusts them: fixtures."""
 
 from __future__ import annotations
 
@@ -20,3 +20,9 @@ def untrusted(authority: trustme.CA) -> ssl.SSLContext:
     with authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.tempfile() as pem:
         context.load_cert_chain(pem)
     return context
+
+
+@pytest.fixture(scope="session")
+def trusting(authority: trustme.CA) -> ssl.SSLContext:
+    """A client's TLS that knows the authority."""
+    return ssl.create_default_context(cadata=authority.cert_pem.bytes().decode())

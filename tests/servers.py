@@ -114,7 +114,7 @@ def chunked(*chunks: bytes) -> Script:
 
 
 def raw(text: bytes, *, then: Callable[[Peer], None] | None = None) -> Script:
-    """Read the request, send these bytes, and end the connection as told."""
+    """Read the request, send these bytes, and end the connection as given."""
 
     async def script(peer: Peer) -> None:
         await peer.read()
@@ -140,7 +140,7 @@ async def reset_in_handshake(peer: Peer) -> None:
 
 
 async def answer_plainly(peer: Peer) -> None:
-    """What an HTTP server says to a TLS hello."""
+    """An HTTP server's answer to a TLS hello."""
     await peer.read_some()
     await peer.send(http(400, b""))
     peer.close()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import inspect
+import json
 import pickle
 import re
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,8 +18,11 @@ from hypothesis import strategies as st
 import wan_async
 from wan_async import (
     ApiError,
+    AuthenticationError,
     BudgetExceededError,
     InvalidInputError,
+    JournalError,
+    Outcome,
     RateLimitError,
     ResponseError,
     SubmissionUnknownError,
@@ -50,6 +55,7 @@ TREE: dict[str, tuple[type[Exception], ...]] = {
     "FeatureDisabledError": (ApiError,),
     "TaskFailedError": (WanError,),
     "TaskTimeoutError": (WanError, TimeoutError),
+    "ClientClosedError": (WanError,),
     "CallbackError": (WanError,),
     "JournalError": (WanError,),
     "BudgetExceededError": (WanError,),
@@ -61,7 +67,7 @@ SENT_AT = datetime(2026, 8, 1, 12, tzinfo=UTC)
 SAMPLES: list[tuple[WanError, dict[str, Any], str]] = [
     *(
         (CLASSES[name]("what\n happened"), {}, "what\n happened")
-        for name in ("WanError", "ConfigurationError", "CallbackError", "JournalError")
+        for name in ("WanError", "ConfigurationError", "ClientClosedError", "CallbackError", "JournalError")
     ),
     (
         InvalidInputError("seed", -1, "an integer"),
@@ -82,8 +88,19 @@ SAMPLES: list[tuple[WanError, dict[str, Any], str]] = [
         " sent again",
     ),
     (
-        ResponseError("unreadable", 502, b"<html>\n" + b"x" * 500),
-        {"message": "unreadable", "status": 502, "body": b"<html>\n" + b"x" * 193},
+        SubmissionUnknownError("HTML", SENT_AT, "<html>"),
+        {"message": "HTML", "sent_at": SENT_AT, "answer": "<html>"},
+        "HTML (sent 2026-08-01T12:00:00+00:00); the provider may have created the task and may charge it; it was not"
+        " sent again",
+    ),
+    (
+        ResponseError("unreadable", 502, b"<html>\n" + b"x" * 5000),
+        {
+            "message": "unreadable",
+            "status": 502,
+            "body": b"<html>\n" + b"x" * 1017,
+            "answer": "<html>\n" + "x" * 1017,
+        },
         f"unreadable (HTTP 502, body b'<html>\\n{'x' * 193}')",
     ),
     *(
@@ -122,7 +139,7 @@ SAMPLES: list[tuple[WanError, dict[str, Any], str]] = [
 
 def test_the_tree() -> None:
     assert {name: cls.__bases__ for name, cls in CLASSES.items()} == TREE
-    assert CLASSES.items() <= vars(wan_async).items()
+    assert {name: getattr(wan_async, name) for name in CLASSES} == CLASSES
     assert set(CLASSES) == {
         name for name, value in vars(errors).items() if inspect.isclass(value) and name.endswith("Error")
     }
@@ -205,3 +222,34 @@ def test_a_shown_value_is_one_short_line(value: object) -> None:
     assert len(text.splitlines()) == 1
     assert len(text) < 900  # 80 characters, each escaped in up to 10
     text.encode()
+
+
+ENCODED: list[tuple[WanError, str, str]] = [
+    (RateLimitError(429, "slow\ndown"), "RateLimitError", "429: slow down"),
+    (TaskFailedError(FAILED), "TaskFailedError", "task t1 failed [500]: bad image"),
+    (
+        AuthenticationError(401, "no", 200, "the key was refused by x"),
+        "AuthenticationError",
+        "401: no (the key was refused by x)",
+    ),
+    (
+        InvalidInputError("prompt", "cut \ud83d", "text"),
+        "InvalidInputError",
+        r"prompt: 'cut \ud83d' is not allowed; allowed: text",
+    ),
+    (JournalError("a\udcff.db"), "JournalError", r"a\udcff.db"),
+    (WanError(), "WanError", ""),
+]
+
+
+@pytest.mark.parametrize(("error", "kind", "words"), ENCODED, ids=lambda value: getattr(value, "detail", ""))
+def test_msgspec_writes_an_error_as_its_type_and_words(error: WanError, kind: str, words: str) -> None:
+    outcome = Outcome(index=0, key="k", input=None, error=error)
+    assert json.loads(msgspec.json.encode(outcome))["error"] == {"type": kind, "detail": words}
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(error)) == {"type": kind, "detail": words}
+
+
+def test_a_refused_key_survives_pickling_with_its_words() -> None:
+    for error in (AuthenticationError(401, "no"), AuthenticationError(401, "no", 200, "by x")):
+        twin = pickle.loads(pickle.dumps(error))
+        assert (twin.args, twin.refused, str(twin)) == (error.args, error.refused, str(error))

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import os
 import pkgutil
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import wan_async
+from wan_async import errors, models
 
 OPTIONAL = {
-    "aiohttp", "av", "click", "fastapi", "jinja2", "litestar", "numpy", "obstore", "PIL", "puremagic", "pydantic",
-    "redis", "rich", "sqlite3", "starlette", "uvloop", "yarl",
+    "aiohttp", "av", "click", "dotenv", "fastapi", "jinja2", "litestar", "narwhals", "numpy", "obstore", "pandas",
+    "PIL", "polars", "procrastinate", "psycopg", "pyarrow", "pydantic", "ray", "redis", "rich", "sqlite3",
+    "starlette", "uvloop", "yarl",
 }  # fmt: skip
-LATER = {"anyio", "html", "mimetypes", "pickle", "wan_async._journal", "wan_async._transfers"}
+LATER = {"anyio", "html", "mimetypes", "pickle", "wan_async._journal.reader", "wan_async._transfers"}
 """Milliseconds each, for what few use or what the first client loads."""
 INTEGRATIONS = "wan_async.integrations."
 MODULES = sorted(
@@ -36,12 +40,14 @@ def python(program: str) -> subprocess.CompletedProcess[str]:
 
 def test_importing_it_loads_nothing_that_may_not_be_used() -> None:
     loaded = python("import sys, wan_async; print(*sys.modules)").stdout.split()
+    assert {name for name in loaded if name.startswith("wan_async")} == {"wan_async", "wan_async._version"}
+    loaded = python("import sys; from wan_async import WanClient; print(*sys.modules)").stdout.split()
     assert "wan_async._client" in loaded
     assert not OPTIONAL & {name.partition(".")[0] for name in loaded}
     assert not LATER & set(loaded)
 
 
-@pytest.mark.parametrize(("name", "module"), [("Journal", "_journal"), ("UploadedFile", "_transfers")])
+@pytest.mark.parametrize(("name", "module"), [("Journal", "_journal.reader"), ("UploadedFile", "_transfers")])
 def test_names_that_bring_much_are_loaded_when_used(name: str, module: str) -> None:
     program = f"import sys, wan_async; print('wan_async.{module}' in sys.modules, wan_async.{name}.__name__)"
     assert python(program).stdout.split() == ["False", name]
@@ -81,12 +87,29 @@ def test_what_is_public_is_sorted_and_there() -> None:
     assert len(set(wan_async.__all__)) == len(wan_async.__all__)
     missing = [name for name in wan_async.__all__ if not hasattr(wan_async, name)]
     assert missing == []
+    assert set(wan_async.__all__) < set(dir(wan_async))
+    assert wan_async.errors.WanError is wan_async.WanError
+
+
+def test_a_command_loads_what_it_needs() -> None:
+    program = "import sys; from wan_async._cli.root import run; run(['--help']); print(*sys.modules)"
+    loaded = python(program).stdout.splitlines()[-1].split()
+    assert not {"msgspec", "asyncio", "aiohttp", "rich", "wan_async._client"} & set(loaded)
 
 
 def test_whatever_is_imported_into_the_package_is_public() -> None:
-    public = {name: value for name, value in vars(wan_async).items() if not name.startswith("_")}
-    ours = {name for name, value in public.items() if getattr(value, "__module__", "").startswith("wan_async")}
-    assert ours <= set(wan_async.__all__)
+    """What a type checker is told is what a name is loaded by."""
+    tree = ast.parse(Path(wan_async.__file__).read_text(encoding="utf-8"))
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level]
+    told = {alias.name for node in imports for alias in node.names} - {"*"}
+    starred = {name for module in (errors, models) for name in module.__all__}
+    assert told | starred == set(wan_async.__all__) | {"PostgresLimits", "RedisLimits"}
+
+
+def test_what_needs_an_extra_is_no_part_of_a_star() -> None:
+    program = "import sys; sys.modules.update(redis=None, psycopg=None); from wan_async import *; WanClient, FileLimits"
+    assert python(program).returncode == 0
+    assert wan_async.RedisLimits.__name__ in dir(wan_async)
 
 
 _WITHOUT = """

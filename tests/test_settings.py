@@ -16,8 +16,6 @@ from wan_async import ConfigurationError, Polling, RateLimit, Retry, Timeout
 from wan_async._policy.backoff import BASE, CAP, Backoff
 from wan_async.errors import TransportError
 from wan_async.events import Repeated, Submitted, Throttled
-from wan_async.models import MODELS
-from wan_async.prices import list_price
 
 NO_NUMBER: list[Any] = [
     "1",
@@ -133,55 +131,6 @@ def test_without_time_there_is_no_repeat() -> None:
     assert Backoff(1.0, 5.0).delay(6.0, 0.5) is None
     assert Backoff(1.0, 5.0).delay(7.0, 0.5) is None
     assert Backoff(10.0, 5.0).delay(14.9, 0.999) == pytest.approx(0.1)
-
-
-TURBO = ("wan/2-2-a14b-image-to-video-turbo", "wan/2-2-a14b-text-to-video-turbo")
-ANIMATE = ("wan/2-2-animate-move", "wan/2-2-animate-replace")
-WAN26 = "wan/2-6-image-to-video"
-PRICES: list[tuple[str, dict[str, object], float]] = [
-    *((model, {"resolution": resolution}, price) for model in TURBO for resolution, price in
-      (("480p", 40), ("580p", 60), ("720p", 80))),
-    *((model, {}, 80) for model in TURBO),
-    *((model, {"resolution": resolution}, 5 * price) for model in ANIMATE for resolution, price in
-      (("480p", 6), ("580p", 9.5), ("720p", 12.5))),
-    *((model, {}, 30) for model in ANIMATE),
-    *((WAN26, {"resolution": resolution, "duration": duration}, price) for resolution, duration, price in
-      (("720p", "5", 70), ("720p", "10", 140), ("720p", "15", 210),
-       ("1080p", "5", 104.5), ("1080p", "10", 209.5), ("1080p", "15", 315))),
-    (WAN26, {}, 104.5),
-    (WAN26, {"resolution": "720p"}, 70),
-    (WAN26, {"duration": "15"}, 315),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("model", "fields", "price"), PRICES)
-def test_the_price_list(model: str, fields: dict[str, object], price: float) -> None:
-    assert list_price(model, {"prompt": "a", "seed": 1, **fields}) == price
-
-
-def test_every_model_has_a_price() -> None:
-    assert {model for model, _, _ in PRICES} == set(MODELS)
-
-
-def test_only_the_animate_models_are_paid_by_the_second() -> None:
-    for model, fields, price in PRICES:
-        expected = price * 2 if model in ANIMATE else price
-        assert list_price(model, fields, seconds=10.0) == expected
-
-
-@pytest.mark.parametrize(
-    ("model", "fields"),
-    [
-        ("wan/9", {}),
-        ("wan/2-2-animate-move", {"resolution": "1080p"}),
-        ("wan/2-2-animate-move", {"resolution": ["480p"]}),
-        (WAN26, {"duration": "20"}),
-        (WAN26, {"duration": 5}),
-        (WAN26, {"duration": None}),
-    ],
-)
-def test_what_is_not_on_the_list_has_no_price(model: str, fields: dict[str, object]) -> None:
-    assert list_price(model, fields) is None
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 """The provider's calls on one key: each takes its slot, is sent, read, and repeated where that is safe.
 
 What may be repeated differs, and this is the library's first promise. A createTask is sent again only when it
-certainly did not happen: the connection was never made, or the service said 429 or 455. Everything else that leaves
-its fate open is a `SubmissionUnknownError`. Reads are free, and repeated after any failure that may pass.
+certainly did not happen: the connection was never made, or the service said 429 or 455. Any other verdict, a gateway's
+page with 403 or 404 too, is the end; everything that leaves its fate open is a `SubmissionUnknownError`. Reads are
+free, and repeated after any failure that may pass.
 """
 
 from __future__ import annotations
@@ -10,38 +11,44 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime
+from collections.abc import Callable, Coroutine, Hashable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from ._events import Emitter
+from ._events.lines import logger
 from ._policy.backoff import Backoff
-from ._protocol import answers, requests
+from ._policy.recent import Recent
+from ._protocol import answers, fates, requests
+from ._protocol.secrets import read_answer
+from ._protocol.waits import asked_wait, is_believed
 from .errors import (
     MaintenanceError,
     RateLimitError,
     ResponseError,
     ServerError,
-    SubmissionUnknownError,
     TransportError,
     WanError,
 )
-from .events import Event, Repeated, Submitted, Throttled
+from .events import Called, Polled, Repeated, SubmissionUnknown, Submitted, Throttled
 
 if TYPE_CHECKING:
-    from ._limiter import Limiter
+    from ._policy.limiter import Limiter, Permit
     from ._policy.settings import Retry, Timeout
     from ._protocol import Answer, Request, TaskRecord
-    from ._transport import Transport
+    from ._transport.pool import Transport
     from .models import WanInput
 
 T = TypeVar("T")
 
+_log = logger("calls")
 
-class Intent(Protocol):
-    """What is written down around a submission: a journal's side of it."""
+REMEMBERED = 2048
+"""Created tasks that are known at least: an answer that comes again is none, and a task is "null" for seconds only."""
 
-    permit: float | None
-    """The slot, where it was got before; None: `begin` is called when there is one."""
+
+class Recorder(Protocol):
+    """The journal's side of a submission: written down around it."""
 
     async def begin(self) -> None:
         """The slot is there and the POST is about to leave; an error stops it."""
@@ -63,7 +70,11 @@ class Calls:
         queries: the limiter of all other calls.
         retry: how long what is safe to repeat is repeated.
         timeout: how long one exchange may take.
-        notify: is told what happens; must not raise.
+        events: hears what happens.
+
+    Attributes:
+        created: the tasks that were created lately, with what drives how long one takes and when it was submitted, by
+            the runtime's clock, where a handle was made of it.
     """
 
     def __init__(
@@ -76,7 +87,7 @@ class Calls:
         queries: Limiter,
         retry: Retry,
         timeout: Timeout,
-        notify: Callable[[Event], None] | None = None,
+        events: Emitter,
     ) -> None:
         self._transport = transport
         self._base_url = base_url
@@ -85,81 +96,101 @@ class Calls:
         self._queries = queries
         self._retry = retry
         self._timeout = timeout.total
-        self._notify = notify
+        self._events = events
+        self._wants_called = events.wanted(Called)
+        self._wants_submitted = events.wanted(Submitted)
+        self._wants_polled = events.wanted(Polled)
+        self._warned = False
+        self.created: Recent[str, tuple[Hashable, float] | None] = Recent(REMEMBERED)
 
     def create_task(
-        self, task_input: WanInput, callback_url: str | None = None, intent: Intent | None = None
+        self, task_input: WanInput, callback_url: str | None = None, recorder: Recorder | None = None
     ) -> Coroutine[Any, Any, str]:
         """Submit, at most once in effect; gives the task's id when awaited.
 
         Raises:
-            SubmissionUnknownError: it was sent and nothing tells whether the task exists.
+            SubmissionUnknownError: it was sent and nothing shows whether the task exists.
             ApiError: the service refused it; nothing was created.
             TransportError: no connection could be made for `Retry.max_elapsed` seconds; nothing was created.
         """
-        return self._submit(requests.create_task(task_input, callback_url), task_input.model, intent)
+        return self._submit(requests.create_task(task_input, callback_url), task_input.model, recorder)
 
-    async def _submit(self, request: Request, model: str, intent: Intent | None) -> str:
+    async def _submit(self, request: Request, model: str, recorder: Recorder | None) -> str:
         backoff: Backoff | None = None
-        permit = None if intent is None else intent.permit
+        asked = time.monotonic()
         while True:
-            if permit is None:
-                permit = await self._submissions.acquire()
+            permit = await self._submissions.acquire()
             backoff = backoff or self._backoff()
             try:
-                task_id = await self._submit_once(request, intent, permit)
+                task_id = await self._submit_once(request, recorder, permit)
             except RateLimitError as error:
                 backoff, delay, refusal = None, self._throttled(request, error), error
             except (MaintenanceError, TransportError) as error:
                 if isinstance(error, TransportError) and error.sent:
+                    self._events(SubmissionUnknown(model, error, time.monotonic() - asked))
                     raise
                 delay, refusal = self._delay_or_raise(backoff, request, error), error
             else:
-                if self._notify is not None:
-                    self._notify(Submitted(task_id, model))
+                if self._wants_submitted():
+                    self._events(Submitted(task_id, model, time.monotonic() - asked))
                 return task_id
-            if intent is not None:
-                await intent.again(refusal)
-            permit = None
+            if recorder is not None:
+                await recorder.again(refusal)
             await asyncio.sleep(delay)
 
-    async def _submit_once(self, request: Request, intent: Intent | None, permit: float) -> str:
-        """One createTask in its slot: every way out ends the permit once and tells created, refused or unknown."""
+    async def _submit_once(self, request: Request, recorder: Recorder | None, permit: Permit) -> str:
+        """One createTask in its slot: every way out ends the permit once, as created, refused or unknown."""
         limiter = self._submissions
-        if intent is not None:
+        if recorder is not None:
             try:
-                await intent.begin()
+                await recorder.begin()
             except BaseException:
-                limiter.released(permit)
+                limiter.released_nowait(permit)
                 raise
         sent_at = time.time()
         try:
-            task_id = answers.read_created(await self._exchange(request))
+            task_id = self._understood(await self._exchange(request), answers.read_created)
         except RateLimitError as error:
-            limiter.rejected(permit, error.retry_after)
+            limiter.rejected_nowait(permit, error.retry_after)
             raise
         except TransportError as error:
             if not error.sent:
-                limiter.released(permit)
+                limiter.released_nowait(permit)
                 raise
-            limiter.accepted(permit)
-            raise _unknown(error, sent_at) from error
+            limiter.counted_nowait(permit)
+            raise fates.unknown(error, sent_at) from error
         except ResponseError as error:
-            limiter.accepted(permit)
-            raise _unknown(error, sent_at) from error
-        except BaseException:  # other verdicts, and a cancelled caller: the provider may have counted it
-            limiter.accepted(permit)
+            limiter.counted_nowait(permit)
+            raise fates.unknown(error, sent_at) from error
+        except asyncio.CancelledError as cancelled:
+            limiter.counted_nowait(permit)
+            cancelled.add_note(fates.IN_THE_AIR.format(fates.utc(sent_at).isoformat(timespec="seconds")))
             raise
-        limiter.accepted(permit)
+        except BaseException:  # other verdicts: the provider may have counted it
+            limiter.counted_nowait(permit)
+            raise
+        limiter.counted_nowait(permit)
+        if not self.created.put(task_id, None):
+            raise fates.anothers(task_id, sent_at)
         return task_id
 
     async def read_once(self, task_id: str) -> TaskRecord:
         """One recordInfo, without a slot and without repeats: what the poller does itself."""
-        return answers.read_record(await self._exchange(requests.record_info(task_id)), task_id)
+        request = requests.record_info(task_id)
+        try:
+            record = self._understood(await self._exchange(request), partial(answers.read_record, task_id=task_id))
+        except WanError as error:
+            if isinstance(error, RateLimitError):
+                self._throttled(request, error)
+            self._events(Polled(task_id, None, error))
+            raise
+        if self._wants_polled():
+            self._events(Polled(task_id, record.state))
+        return record
 
     async def record(self, task_id: str) -> TaskRecord:
         """The task's record, now."""
-        return await self._read(requests.record_info(task_id), lambda answer: answers.read_record(answer, task_id))
+        return await self._read(requests.record_info(task_id), partial(answers.read_record, task_id=task_id))
 
     async def credits(self) -> float:
         """The account's credits."""
@@ -183,28 +214,56 @@ class Calls:
                 delay = self._delay_or_raise(backoff, request, error)
             await asyncio.sleep(delay)
 
-    async def _read_once(self, request: Request, reader: Callable[[Answer], T], permit: float) -> T:
+    async def _read_once(self, request: Request, reader: Callable[[Answer], T], permit: Permit) -> T:
         limiter = self._queries
         try:
-            value = reader(await self._exchange(request))
+            value = self._understood(await self._exchange(request), reader)
         except RateLimitError as error:
-            limiter.rejected(permit, error.retry_after)
+            limiter.rejected_nowait(permit, error.retry_after)
             raise
         except TransportError as error:
-            (limiter.accepted if error.sent else limiter.released)(permit)
+            (limiter.counted_nowait if error.sent else limiter.released_nowait)(permit)
             raise
         except BaseException:
-            limiter.accepted(permit)
+            limiter.counted_nowait(permit)
             raise
-        limiter.accepted(permit)
+        limiter.counted_nowait(permit)
         return value
 
     def _exchange(self, request: Request) -> Coroutine[Any, Any, Answer]:
+        if self._wants_called():
+            return self._observed(request)
         return self._transport.exchange(self._base_url, self._key, request, self._timeout)
+
+    async def _observed(self, request: Request) -> Answer:
+        begun, status, code, failure = time.monotonic(), None, None, None
+        try:
+            answer = await self._transport.exchange(self._base_url, self._key, request, self._timeout)
+            status, code = answer.status, answers.code_of(answer)
+            return answer
+        except WanError as error:
+            failure = error
+            raise
+        finally:
+            self._events(Called(request.method, request.route, status, code, time.monotonic() - begun, failure))
+
+    def _understood(self, answer: Answer, reader: Callable[[Answer], T]) -> T:
+        try:
+            return reader(answer)
+        except RateLimitError:
+            self._warn_of_unbelievable(asked_wait(answer.headers, answer.received_at))
+        except WanError:
+            pass
+        return read_answer(self._key, self._base_url, reader, answer)  # again: its error is fit to be shown
+
+    def _warn_of_unbelievable(self, seconds: float | None) -> None:
+        if not is_believed(seconds) and not self._warned:
+            self._warned = True
+            _log.warning("the service asks to wait for %.0f s (Retry-After); a minute is waited, then tried", seconds)
 
     def _throttled(self, request: Request, error: RateLimitError) -> float:
         """No delay of its own: the limiter brakes, for everybody."""
-        self._tell(Throttled(request.path, error.retry_after))
+        self._events(Throttled(request.route, error.retry_after))
         return 0.0
 
     def _backoff(self) -> Backoff:
@@ -215,13 +274,5 @@ class Calls:
         delay = backoff.delay(asyncio.get_running_loop().time(), random.random())  # noqa: S311
         if delay is None:
             raise error
-        self._tell(Repeated(request.path, error, delay))
+        self._events(Repeated(request.route, error, delay))
         return delay
-
-    def _tell(self, event: Event) -> None:
-        if self._notify is not None:
-            self._notify(event)
-
-
-def _unknown(error: TransportError | ResponseError, sent_at: float) -> SubmissionUnknownError:
-    return SubmissionUnknownError(f"createTask was sent, but {error}", datetime.fromtimestamp(sent_at, UTC))

@@ -3,38 +3,31 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import weakref
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import msgspec
 
-from ._arguments import ClientOptions, Settings, checked, guarded
-from ._batch import Batch, Inputs, NoJournal, Steps, Watch
-from ._callbacks import Callbacks
+from ._arguments import ClientOptions, Options, Settings, settings_from
 from ._calls import Calls
-from ._policy.settings import Polling, RateLimit, Retry, Timeout
+from ._events import Emitter, LearntLimits
+from ._limits.account import account
+from ._limits.registry import LimiterRegistry
 from ._protocol import TaskRecord
 from ._runtime import Runtimes
 from ._submissions import Submissions
-from ._task import WanTask, kind_of, require_max_wait
-from ._transport import Transport, calls_at_once
-from ._windows import Windows
-from .errors import InvalidInputError, WanError
-from .events import Event
+from ._task import Tasks, WanTask, require_max_wait, require_task_id, waited_for
+from ._words import without_user
+from .errors import ClientClosedError
 from .models import WanInput
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
+    from ._batch import Batch, Inputs, Replay, Run
     from ._transfers import Uploadable, UploadedFile
 
-LIMIT = RateLimit(20, per=10.0)
-"""Tasks: "20 new tasks per 10 seconds per account" (the provider's pages)."""
-QUERY_LIMIT = RateLimit(10, per=1.0)
-"""Queries: 10 calls a second per key (an older page)."""
-
-_windows = Windows()
+_registry = LimiterRegistry()
 
 
 class WanClient:
@@ -46,64 +39,47 @@ class WanClient:
         print(record.url, record.credits)
     ```
 
-    Clients on the same pool, base URL and key share one window for submissions and one for queries; a limit given to
-    one of them, other than the default, holds for all. A client may be entered again, in another event loop too.
+    Clients on the same base URL and key share one window for submissions and one for queries, in all threads and event
+    loops of the process; a limit given to one of them holds for all. A client may be entered again, in another event
+    loop too.
 
     Args:
         api_key: the API key; left out, `APIKLEY_API_KEY` from the environment.
         base_url: the API's scheme and host; left out, `APIKLEY_BASE_URL`, else https://api.apikley.ru.
         upload_url: the upload host's scheme and host; left out, `APIKLEY_UPLOAD_URL`. Needed for uploads only.
-        limit: new tasks per window.
-        query_limit: all other calls per window.
-        polling: when waiting tasks are looked at; by default learnt.
+        limit: new tasks per window; by default 20 in 10 s, the provider's limit for an account.
+        query_limit: all other calls per window; by default 10 in 1 s.
+        polling: when waiting tasks are polled; by default learnt.
         retry: how long what is safe to repeat is repeated.
         timeout: how long one HTTP exchange may take.
-        callbacks: where the provider is told to call when a task ends; then waiting takes one look per task and a slow
+        callbacks: where the provider calls when a task ends; then waiting takes one poll per task and a slow
             safety net, for which `polling` sets the schedule. A submission of unknown fate is found again by its
             callback.
         pool: the sessions to use, shared with other clients; left out, a pool of its own.
-        on_event: told what happens, see `wan_async.events`; must not block.
+        on_event: gets what happens, see `wan_async.events`; must not block.
+        limit_storage: where the account's windows live, if other processes share them: "file:///folder/file",
+            "redis://…", "postgresql://…", or one of `FileLimits`, `RedisLimits`, `PostgresLimits`; left out,
+            `WAN_ASYNC_LIMIT_STORAGE`, else this process.
 
     Raises:
         ConfigurationError: the key is missing, or an argument cannot be used.
     """
 
-    def __init__(
-        self,
-        api_key: str | None = None,
-        *,
-        base_url: str | None = None,
-        upload_url: str | None = None,
-        limit: RateLimit = LIMIT,
-        query_limit: RateLimit = QUERY_LIMIT,
-        polling: Polling = Polling(),  # noqa: B008
-        retry: Retry = Retry(),  # noqa: B008
-        timeout: Timeout = Timeout(),  # noqa: B008
-        callbacks: Callbacks | None = None,
-        pool: Transport | None = None,
-        on_event: Callable[[Event], None] | None = None,
-    ) -> None:
-        settings = checked(
-            api_key=api_key,
-            base_url=base_url,
-            upload_url=upload_url,
-            limit=limit,
-            query_limit=query_limit,
-            polling=polling,
-            retry=retry,
-            timeout=timeout,
-            callbacks=callbacks,
-            pool=pool,
-            on_event=on_event,
-        )
-        self._start(settings, limit_told=limit is not LIMIT, query_limit_told=query_limit is not QUERY_LIMIT)
+    def __init__(self, api_key: str | None = None, **options: Unpack[Options]) -> None:
+        given: ClientOptions = {"api_key": api_key, **options}
+        self._start(settings_from(given), given)
 
-    def _start(self, settings: Settings, *, limit_told: bool, query_limit_told: bool) -> None:
+    def _start(self, settings: Settings, given: ClientOptions) -> None:
         from ._transfers import Transfers  # with anyio: 7 ms that importing wan_async does without
 
         self._settings = settings
-        self._queries = _windows.queries(settings, told=query_limit_told)
-        self._permits = _windows.submissions(settings, told=limit_told)
+        name = account(settings.base_url, settings.api_key)
+        self._events = Emitter(settings.on_event, key_id=name[:8])
+        shared = partial(_registry.limiter, name, user=self, storage=settings.limit_storage)
+        self._queries = shared("queries", settings.query_limit, given="query_limit" in given)
+        self._permits = shared("submissions", settings.limit, given="limit" in given)
+        limiters = {"submissions": self._permits, "queries": self._queries}
+        self._events.show(LearntLimits(limiters, self._events))
         self._calls = Calls(
             settings.pool,
             settings.base_url,
@@ -112,11 +88,13 @@ class WanClient:
             queries=self._queries,
             retry=settings.retry,
             timeout=settings.timeout,
-            notify=None if settings.on_event is None else guarded(settings.on_event),
+            events=self._events,
         )
-        self._transfers = Transfers(settings, self._calls)
-        self._runtimes = Runtimes(settings, self._calls, self._queries)
+        self._transfers = Transfers(settings, self._calls, self._events)
+        self._runs: weakref.WeakSet[Run] = weakref.WeakSet()
+        self._runtimes = Runtimes(settings, self._calls, (self._permits, self._queries), self._events)
         self._poller = self._runtimes.poller
+        self._tasks = Tasks(self._calls, self._runtimes.for_waiting)
         self._submissions = Submissions(self._calls, self._transfers, settings.callbacks, self._runtimes)
 
     def __repr__(self) -> str:
@@ -127,9 +105,9 @@ class WanClient:
 
         With another key it has that key's own limits; on the same key it shares this client's.
         """
-        options: dict[str, Any] = {**msgspec.structs.asdict(self._settings), **changes}
-        client = WanClient.__new__(WanClient)  # not by __init__: an inherited limit is not told anew
-        client._start(checked(**options), limit_told="limit" in changes, query_limit_told="query_limit" in changes)
+        options: Any = {**msgspec.structs.asdict(self._settings), **changes}
+        client = WanClient.__new__(WanClient)  # not by __init__: an inherited limit is not given again
+        client._start(settings_from(options), changes)
         return client
 
     # tasks
@@ -139,20 +117,20 @@ class WanClient:
 
         Args:
             task_input: what to make.
-            callback_url: where the provider is told to call when the task ends.
+            callback_url: where the provider calls when the task ends.
 
         Raises:
             InvalidInputError: `task_input` is no input, or the URL is none.
-            SubmissionUnknownError: the request was sent and nothing tells whether the task exists; never sent again.
+            SubmissionUnknownError: the request was sent and nothing shows whether the task exists; never sent again.
             ApiError: the service refused it; nothing was created.
             TransportError: no connection could be made for `Retry.max_elapsed` seconds; nothing was created.
         """
         here = self._runtimes.running()  # before: a client closed meanwhile must not be opened again
         task_id = await self._submissions.submit(task_input, callback_url)
-        return WanTask(self._calls, self._runtimes.running, task_id, kind_of(task_input), here.clock())
+        return self._tasks.submitted(task_id, task_input, here.clock())
 
     async def run(self, task_input: WanInput, *, max_wait: float | None = None) -> TaskRecord:
-        """Create a task and wait for its clip.
+        """Create a task and wait for its clip; what ends the wait early has the task's id in its notes.
 
         Args:
             task_input: what to make.
@@ -164,13 +142,11 @@ class WanClient:
             WanError: whatever `submit` raises.
         """
         require_max_wait(max_wait)  # before anything is paid
-        return await (await self.submit(task_input)).wait(max_wait)
+        return await waited_for(await self.submit(task_input), max_wait)
 
     def task(self, task_id: str) -> WanTask:
         """The task of that id, without I/O."""
-        if not isinstance(task_id, str) or not task_id or not task_id.isprintable():
-            raise InvalidInputError("task_id", task_id, "printable text of at least 1 character")
-        return WanTask(self._calls, self._runtimes.running, task_id)
+        return self._tasks.of(task_id)
 
     async def record(self, task_id: str) -> TaskRecord:
         """The task's record, now; a failed task is a record too.
@@ -179,12 +155,15 @@ class WanClient:
             NotFoundError: there is no such task, or it is seconds old.
             WanError: it could not be read for `Retry.max_elapsed` seconds.
         """
-        return await self.task(task_id).record()
+        require_task_id(task_id)
+        return await self._calls.record(task_id)
 
     async def wait(self, task_id: str, *, max_wait: float | None = None) -> TaskRecord:
         """Wait until the task has ended, and give its record.
 
-        A look that fails does not end the wait; an unknown task does after 90 s, a refused key after five looks.
+        A poll that fails does not end the wait; a key that is refused for 15 s does. That there is no such task is
+        believed after 5 s, or after 5 minutes if this client submitted it or saw it: a fresh one is "null" at first. A
+        success without links is read again for 10 minutes.
 
         Raises:
             TaskFailedError: the task ended without a clip.
@@ -199,10 +178,11 @@ class WanClient:
         *,
         max_in_flight: int = 100,
         journal: str | os.PathLike[str] | None = None,
-        replay: bool = True,
+        replay: Replay = True,
         resubmit_unknown: bool = False,
         download_to: str | os.PathLike[str] | None = None,
         max_credits: float | None = None,
+        max_wait: float | None = None,
     ) -> Batch:
         """Make many clips: `async with wan.batch(inputs) as results: async for outcome in results: …`.
 
@@ -211,32 +191,29 @@ class WanClient:
             max_in_flight: items that are pulled and not handed over yet, at most.
             journal: a file in which every step is on disk before it counts: a batch that is killed and started again
                 with it submits nothing twice and loses nothing. Made when it is missing.
-            replay: give the finished outcomes of earlier runs again, first, marked `replayed`.
+            replay: give the finished outcomes of earlier runs again, first, marked `replayed`; "unseen": only those
+                after which no loop came back for the next one, since its process died.
             resubmit_unknown: send again what earlier runs left with an unknown fate; that may pay twice.
             download_to: a folder for the clips, made when missing, or "s3://bucket/prefix" (also gs://, az://,
-                memory://); each is fetched before its outcome is handed over, under a name made of its key. With a
-                journal, what an earlier run did not fetch is fetched too, the oldest first.
+                memory://), tried on entering; each is fetched before its outcome is handed over, and named by its key
+                and its task's id. With a journal, what an earlier run did not fetch is fetched too, the oldest first.
             max_credits: submit nothing that could bring the credits spent and at stake above this, list prices
-                standing in until the service tells what was consumed; earlier runs on the journal count.
+                standing in until the service says what was consumed; earlier runs on the journal count.
+            max_wait: seconds to wait for an item's task; then its outcome is a `TaskTimeoutError`, and the next run on
+                the journal collects it.
 
         Raises:
             ConfigurationError: an argument cannot be used.
         """
-        download = None if download_to is None else self._transfers.collect(download_to)
-        adoption, pool = self._submissions.adoption, self._settings.pool
-        submit, most = self._submissions.submit_item, calls_at_once(pool)
-        steps = Steps(submit, self._permits, self._watch_item, download, adoption, most)
-        if journal is None:
-            ledger = NoJournal()
-        else:
-            from ._batch.journalled import Journalled  # with sqlite3: 7 ms that importing wan_async does without
+        from ._batch import Batch, Ledger, Run  # a tenth of the import, for those who make single calls
 
-            within = None if adoption is None else adoption.within
-            options = {"replay": replay, "resubmit_unknown": resubmit_unknown, "fetch": download is not None}
-            ledger = Journalled(journal, adopt_within=within, **options)
-        return Batch(steps, inputs, ledger, max_in_flight=max_in_flight, max_credits=max_credits)
+        service = self._submissions.service(download_to, self._settings.pool, self._permits)
+        ledger = Ledger(journal, service, replay, resubmit_unknown, max_credits=max_credits, limit=self._settings.limit)
+        run = Run(service, inputs, ledger, max_in_flight=max_in_flight, max_wait=max_wait)
+        self._runs.add(run)
+        return Batch(run, self._events, None if journal is None else without_user(str(journal)))
 
-    # files
+    # files and the account
 
     async def upload(self, file: Uploadable, *, name: str | None = None) -> UploadedFile:
         """Upload a file, for inputs; the same content uploaded again while it lives gives the same URL.
@@ -257,22 +234,21 @@ class WanClient:
     async def download(self, record_or_url: TaskRecord | str, to: str | os.PathLike[str]) -> Path:
         """Download a finished task's clip, going on where a connection broke off; gives the file's path.
 
-        A file that is there already is whole and returned without a request. The key is not sent.
+        A file that is there is replaced when the clip is whole, unless this client wrote it. The key is not sent.
 
         Args:
             record_or_url: the task's record, or a link; an expired link of the provider's gets a fresh one.
-            to: a folder that exists or a path that ends in a slash, where the file's name is made of the task's id;
-                else the file itself. Folders are made when missing.
+            to: a folder that exists or a path that ends in a slash, where the file is named by the task's id; else
+                the file itself. Folders are made when missing.
 
         Raises:
-            NotFoundError: the link is refused, and the provider gives no other.
+            InvalidInputError: a record that has not ended, no http(s) URL, or `to` is no path.
+            NotFoundError, ResponseError: the link is refused, and the provider gives no other; there is no link.
             TransportError: no new byte came for `Retry.max_elapsed` seconds.
             OSError: the file cannot be written; nothing half-written is left.
         """
         self._poller()
         return await self._transfers.downloads.to(record_or_url, to)
-
-    # account
 
     async def credits(self) -> float:
         """The account's credits."""
@@ -285,16 +261,18 @@ class WanClient:
         self._poller()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
-    async def aclose(self) -> None:
-        """Close what this client has open in the running event loop; it can be used again afterwards."""
-        await self._runtimes.aclose()
+    async def stop_waiting(self) -> None:
+        """End all waits here with a `ClientClosedError`, those to come too; what is being submitted gets its id."""
+        await self._runtimes.stop_waiting()
 
-    def _watch_item(
-        self, task_id: str, task_input: WanInput, age: float, done: Callable[[TaskRecord | WanError], None]
-    ) -> Watch:
-        return self._poller().watch(task_id, done, kind=kind_of(task_input), age=age)
+    async def aclose(self) -> None:
+        """Close what this client has open in the running event loop; it can be used again afterwards.
+
+        A batch that is still under way there ends with an error; with a journal, the next run goes on.
+        """
+        for run in tuple(self._runs):
+            run.abandon(ClientClosedError("the client was closed while its batch ran"))
+        await self._runtimes.aclose()

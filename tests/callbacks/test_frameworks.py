@@ -18,11 +18,12 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from wan_async import CallbackReply, Callbacks
-from wan_async._asgi import ASGIApp, Message, receiver
+from wan_async._callbacks.asgi import ASGIApp, AsgiMessage, receiver
 from wan_async._protocol.callbacks import MAX_BODY, WakeUp
 from wan_async.integrations.receiver import receiving
 
-from .support import KEY, body, free_port, listening, post, signed
+from ..databases import free_port
+from .support import KEY, body, listening, post, signed
 from .test_replies import URL, Bus
 
 Make: TypeAlias = Callable[[Callbacks], Any]
@@ -136,29 +137,29 @@ async def test_a_body_that_grows_when_it_is_unpacked_is_too_large() -> None:
 
 async def test_a_sender_that_is_gone_gets_no_answer_and_tells_nothing() -> None:
     messages = iter([{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}])
-    sent: list[Message] = []
+    sent: list[AsgiMessage] = []
 
-    async def receive() -> Message:
+    async def receive() -> AsgiMessage:
         return next(messages)
 
-    async def send(message: Message) -> None:
+    async def send(message: AsgiMessage) -> None:
         sent.append(message)
 
     async def take(*_: object, **__: object) -> CallbackReply:
         raise AssertionError("half a body was taken")
 
-    app: ASGIApp = receiver(take, MAX_BODY)
+    app: ASGIApp = receiver(take)
     await app({"type": "http", "method": "POST", "headers": []}, receive, send)
     assert sent == []
 
 
 async def test_a_websocket_is_turned_away() -> None:
-    sent: list[Message] = []
+    sent: list[AsgiMessage] = []
 
-    async def receive() -> Message:
+    async def receive() -> AsgiMessage:
         raise AssertionError("nothing more is asked")
 
-    async def send(message: Message) -> None:
+    async def send(message: AsgiMessage) -> None:
         sent.append(message)
 
     await Callbacks(URL).asgi_app()({"type": "websocket"}, receive, send)

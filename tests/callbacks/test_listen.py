@@ -9,23 +9,22 @@ from pathlib import Path
 
 from wan_async._protocol.callbacks import WakeUp
 from wan_async.emulator import Fault
-from wan_async.integrations.redis import RedisBus
 
+from ..databases import free_port
+from .conftest import Shared
 from .support import (
     KEY,
     body,
     callbacks_at,
     client,
     clip,
-    free_port,
+    listening_to,
     post,
     provider,
-    redis_server,
     running,
     signed,
     until,
 )
-from .test_redis import listening_to
 
 LISTEN = ["-m", "wan_async", "listen", "--port", "0", "--path", "/wan"]
 
@@ -47,41 +46,48 @@ async def test_its_first_line_is_its_url_and_then_it_tells_what_is_genuine() -> 
         assert await asyncio.wait_for(process.wait(), 5) == 0
 
 
-async def test_it_tells_the_workers_over_redis_and_outlives_its_restart() -> None:
-    async with redis_server() as redis, running([*LISTEN, "--key", "hook-key", "--redis", redis.url]) as process:
+async def test_it_tells_the_workers_and_outlives_a_restart_of_their_bus(shared: Shared) -> None:
+    async with running([*LISTEN, "--key", "hook-key", *options_of(shared)]) as process:
         url = await line_of(process)
-        async with listening_to(RedisBus(redis.url)) as ear:
+        async with listening_to(shared.bus()) as ear:
             await post(url, body("a"), signed("a"))
-            await until(lambda: WakeUp("a") in ear.told)
-            await redis.kill()
+            await until(lambda: WakeUp("a") in ear.wake_ups)
+            await shared.server.kill()
             assert (await post(url, body("b"), signed("b")))[0] == 200
-            await redis.start()
-            await until(lambda: WakeUp("b") in ear.told)
+            await shared.server.start()
+            await until(lambda: WakeUp("b") in ear.wake_ups)
 
 
-async def test_a_batch_job_is_told_by_it() -> None:
+async def test_a_batch_job_hears_of_callbacks_from_it(shared: Shared) -> None:
     emulator, port = provider(), free_port()
-    options = ["--port", str(port), "--key", "hook-key", "--channel", "c"]
-    async with redis_server() as redis, running([*LISTEN, *options, "--redis", redis.url]) as process:
+    async with running([*LISTEN, "--port", str(port), "--key", "hook-key", *options_of(shared)]) as process:
         await line_of(process)
-        callbacks = callbacks_at(port, bus=RedisBus(redis.url, channel="c"))
+        callbacks = callbacks_at(port, bus=shared.bus())
         inputs = (clip(number) for number in range(20))
         async with emulator.serve() as url, client(url, callbacks) as wan, wan.batch(inputs) as results:
             assert [outcome.ok async for outcome in results] == [True] * 20
     assert emulator.stats.polls == 20
 
 
+def options_of(shared: Shared) -> list[str]:
+    return ["--redis" if shared.name == "Redis" else "--postgres", shared.server.url, "--channel", shared.channel]
+
+
 async def ended(*options: str) -> tuple[int | None, str]:
     process = await asyncio.create_subprocess_exec(sys.executable, *LISTEN, *options, stderr=asyncio.subprocess.PIPE)
-    _, told = await asyncio.wait_for(process.communicate(), 10)
-    return process.returncode, told.decode()
+    _, output = await asyncio.wait_for(process.communicate(), 10)
+    return process.returncode, output.decode()
 
 
 async def test_what_cannot_be_used_is_one_line() -> None:
-    for options, words in ((["--path", "wan"], "--path"), (["--redis", "nowhere"], "RedisBus.url")):
-        code, told = await ended(*options)
-        assert (code, told.count("\n")) == (2, 1)
-        assert words in told
+    for options, words in (
+        (["--path", "wan"], "--path"),
+        (["--redis", "nowhere"], "RedisBus.url"),
+        (["--postgres", "nowhere"], "PostgresBus.url"),
+    ):
+        code, output = await ended(*options)
+        assert (code, output.count("\n")) == (2, 1)
+        assert words in output
 
 
 async def batch(folder: Path, url: str, *options: str) -> tuple[int | None, str]:
@@ -100,8 +106,8 @@ async def test_a_batch_receives_in_its_own_process(tmp_path: Path) -> None:
     emulator, port = provider(Fault("drop_after", call="createTask", times=1)), free_port()
     options = ["--callback-url", f"http://127.0.0.1:{port}/deep/wan?x=1", "--listen", str(port), "--webhook-key", KEY]
     async with emulator.serve() as url:
-        code, told = await batch(tmp_path, url, *options)
-    assert code == 0, told
+        code, output = await batch(tmp_path, url, *options)
+    assert code == 0, output
     assert emulator.stats.created == 3
     assert 3 <= emulator.stats.polls <= 4  # what was adopted is read when it is found, and when it is waited for
     assert emulator.stats.callbacks == 3
@@ -109,6 +115,6 @@ async def test_a_batch_receives_in_its_own_process(tmp_path: Path) -> None:
 
 async def test_half_of_what_callbacks_need_is_refused(tmp_path: Path) -> None:
     for options in (["--listen", "8300"], ["--callback-url", "https://example.com/"]):
-        code, told = await batch(tmp_path, "http://127.0.0.1:9", *options)
+        code, output = await batch(tmp_path, "http://127.0.0.1:9", *options)
         assert code == 2
-        assert "go together" in told
+        assert "go together" in output

@@ -12,7 +12,8 @@ import aiohttp
 from wan_async import Wan22TextToVideoTurbo
 from wan_async.emulator import Emulator
 
-from .support import KEY, PROGRAMS, free_port, listening, provider, redis_server, running
+from ..databases import free_port, redis_server
+from .support import KEY, PROGRAMS, listening, provider, running
 
 CLIPS = 18
 

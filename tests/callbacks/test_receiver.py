@@ -17,9 +17,8 @@ from wan_async._protocol.callbacks import (
     TooLargeError,
     WakeUp,
     read_callback,
-    token_of,
-    with_token,
 )
+from wan_async._protocol.tokens import token_of, with_token
 
 from .support import KEY, body, signed
 
@@ -115,7 +114,7 @@ def test_a_broken_header_is_told(changed: dict[str, str], why: str) -> None:
     "text",
     [
         *(b"", b"[]", b"null", b"{", b"[" * 100_000, b"{}", b"\xff\xfe"),
-        *(b'{"data": {}}', b'{"data": {"taskId": ""}}', b'{"task_id": ""}', b'{"taskId": 7}'),
+        *(b'{"data": {}}', b'{"data": {"taskId": ""}}', b'{"task_id": ""}', b'{"taskId": true}'),
         *(b'{"taskId": "a\\u0000b"}', b'{"taskId": "' + b"x" * 201 + b'"}'),
     ],
 )

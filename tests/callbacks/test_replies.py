@@ -9,8 +9,8 @@ import time
 import pytest
 
 from wan_async import CallbackReply, Callbacks, ConfigurationError
-from wan_async._bus import Listener
-from wan_async._callbacks import REMEMBERED
+from wan_async._callbacks.bus import Listener
+from wan_async._callbacks.callbacks import REMEMBERED
 from wan_async._protocol.callbacks import MAX_BODY, WakeUp
 
 from .support import KEY, body, signed
@@ -19,7 +19,7 @@ URL = "https://example.com/wan"
 
 
 class Bus:
-    """Keeps what is published, and fails as often as told."""
+    """Keeps what is published, and fails as often as asked."""
 
     def __init__(self, fails: int = 0) -> None:
         self.published: list[WakeUp] = []
@@ -48,7 +48,7 @@ async def test_keys_can_be_rotated() -> None:
     for key in ("old", "new"):
         assert (await callbacks.receive(signed(key, key), body(key))).status == 200
     assert (await callbacks.receive(signed("t", "older"), body("t"))).status == 401
-    assert [told.task_id for told in bus.published] == ["old", "new"]
+    assert [one.task_id for one in bus.published] == ["old", "new"]
 
 
 @pytest.mark.parametrize(
@@ -90,14 +90,14 @@ async def test_a_signature_is_forgotten_when_it_is_no_good_any_more(
     clock = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: clock + 601)
     await callbacks.receive(signed("b"), body("b"))
-    assert len(callbacks._seen) == 1  # pyright: ignore[reportPrivateUsage]
+    assert len(callbacks._signatures) == 1  # pyright: ignore[reportPrivateUsage]
 
 
 async def test_replays_are_remembered_in_bounded_memory() -> None:
     callbacks = Callbacks(URL, KEY)
-    callbacks._seen.update((str(number), 1e12) for number in range(REMEMBERED))  # pyright: ignore[reportPrivateUsage]
+    callbacks._signatures.update((str(number), 1e12) for number in range(REMEMBERED))  # pyright: ignore[reportPrivateUsage]
     await callbacks.receive(signed("t"), body("t"))
-    assert len(callbacks._seen) == REMEMBERED  # pyright: ignore[reportPrivateUsage]
+    assert len(callbacks._signatures) == REMEMBERED  # pyright: ignore[reportPrivateUsage]
 
 
 async def test_a_callback_that_could_not_be_passed_on_is_asked_for_again(caplog: pytest.LogCaptureFixture) -> None:
@@ -106,7 +106,7 @@ async def test_a_callback_that_could_not_be_passed_on_is_asked_for_again(caplog:
     assert (await callbacks.receive(headers, body("t"))).status == 503
     assert "could not be passed on" in caplog.text
     assert (await callbacks.receive(headers, body("t"))).status == 200
-    assert [told.task_id for told in bus.published] == ["t"]
+    assert [one.task_id for one in bus.published] == ["t"]
 
 
 async def test_without_a_key_all_is_taken_and_that_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -115,7 +115,7 @@ async def test_without_a_key_all_is_taken_and_that_is_logged_once(caplog: pytest
         assert (await callbacks.receive({}, body("t"))).status == 200
     assert len(bus.published) == 3
     assert [record.getMessage() for record in caplog.records if "not verified" in record.getMessage()] == [
-        "callbacks are not verified: Callbacks(key=…) is not set; each is only a reason to look"
+        "callbacks are not verified: Callbacks(key=…) is not set; each only has a record read"
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 
 import pytest
@@ -21,7 +22,10 @@ from wan_async import (
     WanInput,
 )
 from wan_async.integrations.fastapi import WanClientDependency
-from wan_async.models import MODELS
+from wan_async.models import MODELS, input_from
+from wan_async.models.catalogue import fields_of
+
+from ..contract import INPUTS
 
 IMAGE = "https://example.com/a.png"
 
@@ -55,9 +59,9 @@ def test_a_good_body_is_the_input() -> None:
     ],
 )
 def test_a_bad_field_is_named(fields: Any, where: tuple[int | str, ...], kind: str, words: str) -> None:
-    told = refused(Wan26ImageToVideo, fields)
-    assert told[:2] == (where, kind)
-    assert words in told[2]
+    error = refused(Wan26ImageToVideo, fields)
+    assert error[:2] == (where, kind)
+    assert words in error[2]
 
 
 def test_what_is_no_object_is_told() -> None:
@@ -120,7 +124,8 @@ def test_openapi_shows_the_fields() -> None:
     assert {"/one", "/any"} <= app.openapi()["paths"].keys(), (one, any_model)
     schemas = app.openapi()["components"]["schemas"]
     turbo = schemas["Wan22TextToVideoTurbo"]
-    assert turbo["properties"]["resolution"] == {"enum": ["480p", "580p", "720p"]}
+    assert turbo["properties"]["resolution"]["enum"] == ["480p", "580p", "720p"]
+    assert turbo["properties"]["resolution"]["default"] == "720p"
     assert turbo["properties"]["model"]["const"] == Wan22TextToVideoTurbo.model
     assert turbo["required"] == ["prompt"]
     assert "extra" not in turbo["properties"]
@@ -130,6 +135,30 @@ def test_openapi_shows_the_fields() -> None:
     assert body["discriminator"]["propertyName"] == "model"
     assert set(body["discriminator"]["mapping"]) == set(MODELS)
     assert all(link.rpartition("/")[2] in schemas for link in body["discriminator"]["mapping"].values())
+
+
+BOUNDS = {"minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "default"}
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_docs_show_each_field_with_its_range_default_and_example(model: str) -> None:
+    schema = TypeAdapter(MODELS[model]).json_schema()
+    contract = INPUTS[model]["properties"]
+    (whole,) = schema["examples"]
+    assert schema["description"].startswith("Wan ")
+    assert "Attributes:" not in schema["description"]
+    assert schema["properties"].keys() == {"model", *contract}
+    assert set(schema.get("required", ())) == set(INPUTS[model].get("required", ()))
+    for name, rule in contract.items():
+        shown = schema["properties"][name]
+        assert {bound: shown[bound] for bound in BOUNDS & rule.keys()} == {
+            bound: rule[bound] for bound in BOUNDS & rule.keys()
+        }
+        assert set(shown.get("enum", ())) == set(rule.get("enum", ()))
+        assert shown["description"] == fields_of(MODELS[model])[name].about != ""
+        if "first_frame" not in name and "last_frame" not in name:  # what excludes the example's
+            assert input_from(model, {**whole, name: shown["examples"][0]})
+    assert json.loads(TypeAdapter(MODELS[model]).validate_python(whole).content()) == whole
 
 
 async def test_the_client_lives_as_long_as_the_application() -> None:

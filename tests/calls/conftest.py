@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ..certificates import authority, untrusted
+from ..certificates import authority, trusting, untrusted
 
-__all__ = ["authority", "prompt_repeats", "untrusted"]
+__all__ = ["authority", "prompt_repeats", "trusting", "untrusted"]
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import Counter
 from collections.abc import Mapping
 from itertools import pairwise
 
@@ -12,9 +11,12 @@ import pytest
 
 from wan_async import RateLimit, Retry, SessionPool, Timeout, Wan22TextToVideoTurbo, WanClient, WanError
 from wan_async._calls import Calls
-from wan_async._limiter import Limiter
+from wan_async._events import Emitter
+from wan_async._policy.limiter import Limiter, Permit
 from wan_async._protocol import Answer, Request
-from wan_async.events import Event
+from wan_async.events import Called, Event
+
+from ..limiters import NoLimit
 
 LIMIT = RateLimit(20, per=0.5)
 FOX = Wan22TextToVideoTurbo(prompt="a fox in the rain")
@@ -53,41 +55,26 @@ class FakeTransport:
         pass
 
 
-class CountingLimiter:
-    """Lets everybody through, and says how each permit was ended."""
+class CountingLimiter(NoLimit):
+    """Takes its time, and says how each permit was ended."""
 
     latency = 0.0
 
-    def __init__(self) -> None:
-        self.given = 0
-        self.ends: list[tuple[str, float, float | None]] = []
-
-    async def acquire(self) -> float:
+    async def acquire(self) -> Permit:
         await asyncio.sleep(self.latency)
-        self.given += 1
-        return float(self.given)
+        return await super().acquire()
 
-    def accepted(self, permit: float) -> None:
-        self.ends.append(("accepted", permit, None))
-
-    def rejected(self, permit: float, retry_after: float | None = None) -> None:
-        self.ends.append(("rejected", permit, retry_after))
-
-    def released(self, permit: float) -> None:
-        self.ends.append(("released", permit, None))
-
-    def how(self) -> list[str]:
-        """How the permits were ended, each exactly once."""
-        counts = Counter(permit for _, permit, _ in self.ends)
-        assert counts == dict.fromkeys(map(float, range(1, self.given + 1)), 1)
+    def all_ended(self) -> list[str]:
+        """The ends of the permits, all of them."""
+        assert not self.open
         return [end for end, _, _ in self.ends]
 
 
 class Written:
-    """An intent that writes down what it is told, and yields like a disk."""
+    """An intent that writes down what happens, and yields like a disk."""
 
     latency = 0.0
-    permit: float | None = None
+    permit: Permit | None = None
 
     def __init__(self, log: list[str] | None = None) -> None:
         self.log: list[str] = [] if log is None else log
@@ -122,8 +109,13 @@ class Rig:
             queries=queries or self.counted,
             retry=Retry(max_elapsed=max_elapsed),
             timeout=Timeout(7.0),
-            notify=self.events.append,
+            events=Emitter(self._keep),
         )
+
+    def _keep(self, event: Event) -> None:
+        """Keep what is more than one call."""
+        if not isinstance(event, Called):
+            self.events.append(event)
 
     @property
     def gaps(self) -> list[float]:
@@ -133,7 +125,7 @@ class Rig:
 
 
 async def submitted(wan: WanClient, outcome: type[WanError] | None) -> WanError | None:
-    """Submit; it must end as told."""
+    """Submit; it must end as given."""
     async with wan:
         if outcome is None:
             assert (await wan.submit(FOX)).id == "t1"

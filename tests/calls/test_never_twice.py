@@ -91,7 +91,7 @@ TABLE = {
     "HTML 200": row(answer(200, HTML), posts=1, outcome=UNKNOWN),
     "empty 200": row(answer(200, b""), posts=1, outcome=UNKNOWN),
     "no JSON": row(answer(200, b'{"code":200,"data":{"taskId":"t'), posts=1, outcome=UNKNOWN),
-    "JSON that is no envelope": row(answer(200, {"taskId": "t1"}), posts=1, outcome=UNKNOWN),
+    "JSON that is no envelope": row(answer(200, {"status": "accepted"}), posts=1, outcome=UNKNOWN),
     "not UTF-8": row(answer(200, b'{"code":200,"msg":"\xff"}'), posts=1, outcome=UNKNOWN),
     "200 without an id": row(answer(200, {"code": 200, "data": {}}), posts=1, outcome=UNKNOWN),
     "200 with an empty id": row(answer(200, {"code": 200, "data": {"taskId": ""}}), posts=1, outcome=UNKNOWN),
@@ -124,6 +124,7 @@ TABLE = {
     "402": row(envelope(402), posts=1, outcome=InsufficientCreditsError),
     "402 told as 500": row(envelope(500, "Credits insufficient"), posts=1, outcome=InsufficientCreditsError),
     "403 by HTTP status, of the CDN": row(answer(403, b"error code: 1010"), posts=1, outcome=ApiError),
+    "407 by HTTP status, of a proxy": row(answer(407, HTML), posts=1, outcome=ApiError),
     "404 by HTTP status": row(answer(404, HTML), posts=1, outcome=NotFoundError),
     "408 in the envelope": row(envelope(408), posts=1, outcome=ApiError),
     "422": row(envelope(422), posts=1, outcome=RejectedError),
@@ -134,6 +135,13 @@ TABLE = {
     "505": row(envelope(505), posts=1, outcome=FeatureDisabledError),
     # answers that say it was created, in odd ways
     "packed although nobody asked": row(gzipped(CREATED), posts=1, outcome=None),
+    "no code beside the id": row(answer(200, {"data": {"taskId": "t1"}}), posts=1, outcome=None),
+    "the id alone": row(answer(200, {"taskId": "t1"}), posts=1, outcome=None),
+    "a code as text": row(answer(200, {"code": "200", "data": {"taskId": "t1"}}), posts=1, outcome=None),
+    "429 as text": row(answer(200, {"code": "429"}), posts=2, outcome=None),
+    "half an emoji beside the id": row(
+        answer(200, rb'{"code":200,"msg":"\ud83d","data":{"taskId":"t1"}}'), posts=1, outcome=None
+    ),
     "200 in the envelope of an HTTP 500": row(answer(500, CREATED), posts=1, outcome=None),
 }
 

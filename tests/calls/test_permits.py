@@ -1,4 +1,4 @@
-"""Each permit is ended once, a journal is told before each POST, and a cancel comes through at any moment."""
+"""Each permit is ended once, a journal hears of each POST before it, and a cancel comes through at any moment."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from wan_async import (
     WanError,
 )
 from wan_async._calls import Calls
+from wan_async._policy.limiter import Permit
 from wan_async._protocol import Answer, requests
 
+from ..limiters import NoLimit
 from .support import CREATED, CREDITS, FOX, HTML, Rig, Written, says
 
 pytestmark = pytest.mark.virtual_time
@@ -41,13 +43,13 @@ def read_record(calls: Calls) -> Awaitable[object]:
 
 
 ENDS: dict[str, tuple[Answer | BaseException, type[BaseException] | None, str]] = {
-    "created": (CREATED, None, "accepted"),
-    "verdict": (says(402), WanError, "accepted"),
-    "unreadable": (HTML, SubmissionUnknownError, "accepted"),
-    "sent": (SENT, SubmissionUnknownError, "accepted"),
+    "created": (CREATED, None, "counted"),
+    "verdict": (says(402), WanError, "counted"),
+    "unreadable": (HTML, SubmissionUnknownError, "counted"),
+    "sent": (SENT, SubmissionUnknownError, "counted"),
     "unsent": (UNSENT, TransportError, "released"),
-    "bug": (KeyError("bug"), KeyError, "accepted"),
-    "cancelled": (asyncio.CancelledError(), asyncio.CancelledError, "accepted"),
+    "bug": (KeyError("bug"), KeyError, "counted"),
+    "cancelled": (asyncio.CancelledError(), asyncio.CancelledError, "counted"),
 }
 
 
@@ -60,7 +62,7 @@ async def test_how_a_submission_ends_its_permit(name: str) -> None:
     else:
         with pytest.raises(error):
             await rig.calls.create_task(FOX)
-    assert rig.counted.how() == [end]
+    assert rig.counted.all_ended() == [end]
 
 
 @pytest.mark.parametrize("name", ENDS)
@@ -72,36 +74,30 @@ async def test_how_a_query_ends_its_permit(name: str) -> None:
     else:
         with pytest.raises((WanError, KeyError, asyncio.CancelledError)):
             await rig.calls.credits()
-    assert rig.counted.how() == [end]
+    assert rig.counted.all_ended() == [end]
 
 
 async def test_a_429_tells_the_limiter_what_it_asked_for() -> None:
     rig = Rig(says(429, headers={"retry-after": "9"}), says(429), CREATED)
     await rig.calls.create_task(FOX)
-    assert rig.counted.ends == [("rejected", 1.0, 9.0), ("rejected", 2.0, None), ("accepted", 3.0, None)]
+    assert rig.counted.ends == [("rejected", 1.0, 9.0), ("rejected", 2.0, None), ("counted", 3.0, None)]
 
 
-# what a journal is told
+# what a journal hears
 
 
 async def test_the_intent_comes_after_the_slot_and_before_each_post() -> None:
     log: list[str] = []
 
-    class Limited:
-        async def acquire(self) -> float:
+    class Logged(NoLimit):
+        async def acquire(self) -> Permit:
             log.append("slot")
-            return 1.0
+            return await super().acquire()
 
-        def accepted(self, permit: float) -> None:
-            log.append("accepted")
+        def _end(self, how: str, permit: Permit, retry_after: float | None = None) -> None:
+            log.append(how)
 
-        def rejected(self, permit: float, retry_after: float | None = None) -> None:
-            log.append("rejected")
-
-        def released(self, permit: float) -> None:
-            log.append("released")
-
-    rig = Rig(UNSENT, says(429), MAINTENANCE, CREATED, submissions=Limited())
+    rig = Rig(UNSENT, says(429), MAINTENANCE, CREATED, submissions=Logged())
     play = rig.transport.exchange
 
     async def exchange(base_url: str, key: str, request: requests.Request, timeout: float) -> Answer:
@@ -111,7 +107,7 @@ async def test_the_intent_comes_after_the_slot_and_before_each_post() -> None:
     rig.transport.exchange = exchange
     assert await rig.calls.create_task(FOX, None, Written(log)) == "t1"
     ends = ["released", "again after TransportError", "rejected", "again after RateLimitError"]
-    ends += ["accepted", "again after MaintenanceError", "accepted"]
+    ends += ["counted", "again after MaintenanceError", "counted"]
     heads = ["slot", "begin", "POST"]
     assert log == [*heads, *ends[0:2], *heads, *ends[2:4], *heads, *ends[4:6], *heads, ends[6]]
 
@@ -133,7 +129,7 @@ async def test_an_intent_that_cannot_be_written_stops_the_post(error: BaseExcept
     rig = Rig(CREATED)
     with pytest.raises(type(error)):
         await rig.calls.create_task(FOX, None, Broken())
-    assert (rig.transport.times, rig.counted.how()) == ([], ["released"])
+    assert (rig.transport.times, rig.counted.all_ended()) == ([], ["released"])
 
 
 async def test_an_intent_that_cannot_be_renewed_stops_the_repeat() -> None:
@@ -144,7 +140,7 @@ async def test_an_intent_that_cannot_be_renewed_stops_the_repeat() -> None:
     rig = Rig(UNSENT, CREATED)
     with pytest.raises(OSError, match="disk full"):
         await rig.calls.create_task(FOX, None, Broken())
-    assert (len(rig.transport.times), rig.counted.how()) == (1, ["released"])
+    assert (len(rig.transport.times), rig.counted.all_ended()) == (1, ["released"])
 
 
 # cancellation
@@ -172,6 +168,6 @@ async def _cancelled_after(seconds: float, call: Call) -> float:
     timer = loop.call_later(seconds, running.cancel)
     await asyncio.wait([running])
     timer.cancel()
-    rig.counted.how()
+    rig.counted.all_ended()
     assert running.cancelled() == (seconds < 1e9)
     return loop.time() - started

@@ -1,4 +1,4 @@
-"""What is safe is repeated: when, for how long, told to whom, and each permit ended once."""
+"""Repeating what is safe: when, for how long, with which events, and each permit ended once."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
+from unittest.mock import ANY
 
 import pytest
 
@@ -21,7 +22,7 @@ from wan_async import (
     WanError,
 )
 from wan_async._calls import Calls
-from wan_async._limiter import SlidingWindowLimiter
+from wan_async._limits.limiter import SlidingWindowLimiter
 from wan_async._protocol import Answer, requests
 from wan_async.events import Repeated, Submitted, Throttled
 
@@ -80,7 +81,7 @@ async def test_repeats_end_with_the_last_error_when_the_time_is_over(
     with pytest.raises(MaintenanceError if failure is MAINTENANCE else TransportError):
         await call(rig.calls)
     assert rig.transport.times[-1] - rig.transport.times[0] == pytest.approx(30.0)
-    assert rig.counted.how()
+    assert rig.counted.all_ended()
 
 
 @pytest.mark.parametrize("call", [create, read_credits, read_record], ids=["create", "credits", "record"])
@@ -89,14 +90,14 @@ async def test_with_no_time_nothing_is_repeated(call: Call) -> None:
     with pytest.raises(TransportError):
         await call(rig.calls)
     assert len(rig.transport.times) == 1
-    assert rig.counted.how() == ["released"]
-    assert not rig.events
+    assert rig.counted.all_ended() == ["released"]
+    assert not [event for event in rig.events if isinstance(event, Repeated)]
 
 
 @pytest.mark.parametrize("call", [create, read_credits], ids=["create", "read"])
 async def test_the_wait_for_a_slot_is_no_failure(call: Call) -> None:
     limiter = SlidingWindowLimiter(RateLimit(1, per=600.0))
-    limiter.accepted(await limiter.acquire())
+    limiter.counted_nowait(await limiter.acquire())
     rig = Rig(UNSENT, CREATED if call is create else CREDITS, max_elapsed=5.0, submissions=limiter, queries=limiter)
     await call(rig.calls)
     assert rig.transport.times[0] > 500.0
@@ -126,7 +127,7 @@ async def test_retry_after_brakes_everybody_on_the_limiter(call: Call) -> None:
     await mine
     assert rig.gaps[0] == pytest.approx(33.0, abs=0.1)
     assert bystander.transport.times[0] >= 33.0
-    assert rig.events[0] == Throttled(rig.transport.asked[0][2].path, 33.0)
+    assert rig.events[0] == Throttled(rig.transport.asked[0][2].path, 33.0, at=ANY)
 
 
 @pytest.mark.parametrize("call", [create, read_credits], ids=["create", "read"])
@@ -137,7 +138,7 @@ async def test_after_a_429_connections_are_repeated_afresh(call: Call) -> None:
     rig = Rig(*plays, max_elapsed=10.0, submissions=limiter, queries=limiter)
     await call(rig.calls)
     assert rig.transport.times[-1] > 60.0
-    assert limiter.used == 1
+    assert limiter.state().used == 1
 
 
 # reads
@@ -159,7 +160,7 @@ async def test_reads_are_repeated_after_what_may_pass(name: str, call: Call) -> 
     await call(rig.calls)
     assert len(rig.transport.times) == 3
     assert [type(event.error) for event in rig.events if isinstance(event, Repeated)] == [kind, kind]
-    assert len(rig.counted.how()) == 3
+    assert len(rig.counted.all_ended()) == 3
 
 
 @pytest.mark.parametrize(("code", "kind"), [(401, AuthenticationError), (404, NotFoundError)])
@@ -197,4 +198,4 @@ async def test_events_tell_what_happened_in_order() -> None:
     repeated, *others = rig.events
     assert isinstance(repeated, Repeated)
     assert (repeated.path, repeated.error) == (requests.CREATE_TASK, UNSENT)
-    assert others == [Throttled(requests.CREATE_TASK, None), Submitted("t1", FOX.model)]
+    assert others == [Throttled(requests.CREATE_TASK, None, at=ANY), Submitted("t1", FOX.model, ANY, at=ANY)]

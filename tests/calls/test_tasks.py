@@ -10,6 +10,7 @@ import pytest
 from wan_async import (
     ConfigurationError,
     NotFoundError,
+    Polling,
     RateLimit,
     TaskFailedError,
     TaskState,
@@ -128,15 +129,76 @@ def test_a_clients_clock_goes_on_from_one_event_loop_to_the_next() -> None:
         assert 0 <= virtual.run(clock()) - first < 60
 
 
-async def test_a_fresh_tasks_null_record_is_waited_for_and_an_unknown_tasks_is_not_for_ever() -> None:
-    _, wan = site(Fault("null_record", seconds=30.0))
+@pytest.mark.parametrize("way", ["run", "task", "id", "watch"])
+async def test_a_fresh_tasks_null_record_is_waited_for(way: str) -> None:
+    _, wan = site(Fault("null_record", seconds=60.0), seconds=70.0)
+    async with wan:
+        if way == "run":
+            assert (await wan.run(CLIP)).url
+            return
+        task = await wan.submit(CLIP)
+        if way == "task":
+            assert (await task.wait()).url
+        elif way == "id":
+            assert (await wan.wait(task.id)).url
+        else:
+            assert [record.state async for record in wan.task(task.id).watch()][-1] is TaskState.SUCCESS
+
+
+@pytest.mark.parametrize("way", ["wait", "watch"])
+async def test_a_task_that_nobody_submitted_is_told_within_seconds(way: str) -> None:
+    _, wan = site()
     loop = asyncio.get_running_loop()
     async with wan:
-        assert (await wan.run(CLIP)).url
         began = loop.time()
+        with pytest.raises(NotFoundError, match="no-such-task"):
+            if way == "wait":
+                await wan.wait("no-such-task")
+            else:
+                _ = [record async for record in wan.task("no-such-task").watch()]
+        assert 4 <= loop.time() - began < 7
+
+
+async def test_a_submitted_task_that_is_unknown_for_minutes_is_not_found() -> None:
+    _, wan = site(Fault("null_record", seconds=1e9))
+    loop = asyncio.get_running_loop()
+    async with wan:
         with pytest.raises(NotFoundError):
-            await wan.wait("no-such-task")
-        assert 90 <= loop.time() - began < 150
+            await wan.run(CLIP)
+        assert 290 <= loop.time() < 330
+
+
+async def test_tasks_submitted_lately_are_remembered_in_bounded_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wan_async._calls.REMEMBERED", 3)
+    _, wan = site(Fault("null_record", seconds=60.0))
+    async with wan:
+        ids = [(await wan.submit(CLIP)).id for _ in range(9)]
+        ends = await asyncio.gather(*(wan.wait(task_id) for task_id in ids), return_exceptions=True)
+    assert [isinstance(end, NotFoundError) for end in ends] == [True] * 3 + [False] * 6
+
+
+async def test_a_task_waited_for_by_its_id_where_it_was_submitted_is_polled_by_its_age() -> None:
+    provider, wan = site(seconds=200.0)
+    async with wan:
+        await asyncio.gather(*(wan.run(CLIP) for _ in range(10)))
+        polls = provider.stats.polls
+        await wan.wait((await wan.submit(CLIP)).id)
+        assert provider.stats.polls - polls <= 5
+
+
+async def test_a_watch_of_a_task_that_is_waited_for_shows_its_record_at_once() -> None:
+    provider = Emulator(seconds=40.0)
+    wan = WanClient("k", pool=provider.transport(latency=0.02), polling=Polling(first=30.0, interval=30.0))
+    loop = asyncio.get_running_loop()
+    async with wan:
+        task = await wan.submit(CLIP)
+        waiting = asyncio.create_task(task.wait())
+        await asyncio.sleep(5)
+        began, records = loop.time(), task.watch()
+        assert (await anext(records)).state is TaskState.WAITING
+        assert loop.time() - began < 1
+        await records.aclose()
+        assert (await waiting).url
 
 
 @pytest.mark.parametrize("how", ["wait", "watch"])

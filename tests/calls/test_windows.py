@@ -1,4 +1,4 @@
-"""Who shares a window: clients on the same pool, base URL and key, however they were made."""
+"""Sharing a window: clients on the same base URL and key, however they were made."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ import gc
 
 import pytest
 
-from wan_async import RateLimit, SessionPool, Timeout, WanClient
-from wan_async import _windows as windows
-from wan_async._limiter import SlidingWindowLimiter
-from wan_async._transport import Transport
+from wan_async import RateLimit, Timeout, WanClient
+from wan_async._limits.limiter import SlidingWindowLimiter
 
 from .support import CREATED, CREDITS, FOX, FakeTransport
 
@@ -18,7 +16,7 @@ LIMIT = RateLimit(2, per=10.0)
 
 
 async def sent_at_once(transport: FakeTransport, *clients: WanClient) -> int:
-    """How many of three submissions by each client leave before any has to wait."""
+    """The number of three submissions by each client that leave before any has to wait."""
     transport.times.clear()
     waiting = [asyncio.ensure_future(wan.submit(FOX)) for wan in clients for _ in range(3)]
     await asyncio.sleep(1.0)
@@ -54,12 +52,19 @@ async def test_the_window_outlives_its_clients() -> None:
     assert sent == [2, 0]
 
 
-async def test_another_key_url_or_pool_has_its_own() -> None:
-    transport, elsewhere = FakeTransport(CREATED), FakeTransport(CREATED)
+async def test_another_key_or_url_has_its_own() -> None:
+    transport = FakeTransport(CREATED)
     wan = WanClient("k", pool=transport, limit=LIMIT, base_url="http://a")
     others = wan.with_options(api_key="other"), wan.with_options(base_url="http://b")
     assert await sent_at_once(transport, wan, *others) == 6
-    assert await sent_at_once(elsewhere, wan.with_options(pool=elsewhere)) == 2
+
+
+async def test_clients_with_pools_of_their_own_share() -> None:
+    transports = [FakeTransport(CREATED) for _ in range(3)]
+    for transport in transports:
+        transport.times = transports[0].times
+    clients = [WanClient("k", pool=transport, limit=LIMIT) for transport in transports]
+    assert await sent_at_once(transports[0], *clients) == 2
 
 
 async def test_queries_have_a_window_of_their_own() -> None:
@@ -82,8 +87,7 @@ class Shared:
     def holds(self, wan: WanClient, name: str) -> RateLimit:
         calls = wan._calls  # pyright: ignore[reportPrivateUsage]
         limiter = calls._submissions if name == "limit" else calls._queries  # pyright: ignore[reportPrivateUsage]
-        assert isinstance(limiter, SlidingWindowLimiter)
-        return limiter.limit
+        return limiter.state().limit
 
 
 DEFAULTS = {"limit": RateLimit(20, per=10.0), "query_limit": RateLimit(10, per=1.0)}
@@ -132,55 +136,15 @@ def test_a_new_key_inherits_the_limit_and_a_known_one_keeps_its_own(name: str) -
     assert shared.holds(known, name) == SEVEN
 
 
-def test_telling_the_same_limit_again_keeps_what_was_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_giving_the_same_limit_again_keeps_what_was_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
     shared = Shared()
     first = shared.client(limit=FIVE)
-    told: list[RateLimit] = []
-    monkeypatch.setattr(SlidingWindowLimiter, "limit", property(lambda _: FIVE, lambda _, limit: told.append(limit)))
+    set_again: list[RateLimit] = []
+
+    def set_limit(_: SlidingWindowLimiter, limit: RateLimit) -> None:
+        set_again.append(limit)
+
+    monkeypatch.setattr(SlidingWindowLimiter, "set_limit", set_limit)
     shared.client(limit=RateLimit(5, per=10.0))
-    assert not told
+    assert not set_again
     del first
-
-
-# many tenants
-
-
-def limiter(table: windows.Windows, pool: Transport, key: str) -> SlidingWindowLimiter:
-    settings = WanClient(key, base_url="http://api", limit=LIMIT, pool=pool)._settings  # pyright: ignore[reportPrivateUsage]
-    return table.submissions(settings, told=True)
-
-
-def test_the_windows_of_many_keys_are_bounded_and_those_in_use_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(windows, "KEPT", 10)
-    table, pool = windows.Windows(), FakeTransport(CREATED)
-    used = limiter(table, pool, "used")
-    first = id(limiter(table, pool, "often"))
-    for number in range(100):
-        limiter(table, pool, f"tenant-{number}")
-        assert id(limiter(table, pool, "often")) == first
-    assert limiter(table, pool, "used") is used
-    gc.collect()
-    assert sum(isinstance(thing, SlidingWindowLimiter) for thing in _reachable(table)) == 10
-
-
-def _reachable(root: object) -> list[object]:
-    seen: dict[int, object] = {}
-    todo: list[object] = [root]
-    while todo:
-        thing = todo.pop()
-        if id(thing) not in seen and not isinstance(thing, type):
-            seen[id(thing)] = thing
-            todo += [
-                other
-                for other in gc.get_referents(thing)
-                if type(other).__module__ != "builtins" or isinstance(other, dict)
-            ]
-    return list(seen.values())
-
-
-def test_the_windows_of_a_pool_go_with_it() -> None:
-    table, pool = windows.Windows(), SessionPool()
-    limiter(table, pool, "k")
-    del pool
-    gc.collect()
-    assert not any(isinstance(thing, SlidingWindowLimiter) for thing in _reachable(table))

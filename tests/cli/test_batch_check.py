@@ -9,7 +9,7 @@ import pytest
 from wan_async import ConfigurationError, RateLimit
 from wan_async._cli.root import run
 
-from .batch_program import asks, foxes, write
+from .batch_program import MODEL, asks, foxes, write
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +22,11 @@ def _no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:  # pyr
 def test_check_needs_no_key_and_leaves_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(tmp_path / "a.jsonl", asks("fox"), asks("hen"), asks("new", model="wan/9", input={}))
     assert run(["batch", "a.jsonl", "--check", "--custom"]) == 0
-    assert capsys.readouterr().out == "3 lines are good: 80 credits by the price list, and 1 without a list price\n"
+    assert capsys.readouterr().out.splitlines() == [
+        "3 lines are good: 80 credits by the price list, and 1 without a list price",
+        f"          2 {MODEL}: 80 credits",
+        "          1 wan/9: 0 credits",
+    ]
     assert run(["batch", "a.jsonl", "--check"]) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["a.jsonl"]
 

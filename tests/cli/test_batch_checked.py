@@ -12,8 +12,10 @@ import pytest
 
 from wan_async import ConfigurationError, InvalidInputError, Wan22TextToVideoTurbo, WanError, WanInput
 from wan_async._batch import Outcome
-from wan_async._cli.checked import Checked, Sum, again, check, keeping
-from wan_async._journal import OpenJournal
+from wan_async._cli.checked import Checked, Priced, Sum, again, check, keeping
+from wan_async._cli.rows import Reading
+from wan_async._journal import open_store
+from wan_async._journal.store import Asked, Fresh
 
 from .batch_program import MODEL, asks
 
@@ -33,7 +35,8 @@ def refusals(
 ) -> list[tuple[int, str]]:
     """The bad lines, and the field of each."""
     told: list[tuple[int, InvalidInputError]] = []
-    found = check(file, checked, lambda number, error: told.append((number, error)), custom=custom, priced=priced)
+    reading = Reading(custom=custom)
+    found = check(file, checked, lambda number, error: told.append((number, error)), reading, priced=priced)
     assert found.bad == len(told)
     return [(number, error.field) for number, error in told]
 
@@ -53,7 +56,9 @@ def test_every_bad_line_is_told_and_the_good_ones_are_counted(checked: Checked) 
 
 def test_the_good_ones_are_summed_up(checked: Checked) -> None:
     file = text(asks("a"), asks("b"), asks("c", model="new", input={}))
-    assert check(file, checked, print, custom=True, priced=False) == Sum(good=3, bad=0, credits=80.0, unpriced=1)
+    found = check(file, checked, print, Reading(custom=True), priced=False)
+    assert found == Sum(bad=0, by_model={MODEL: Priced(2, 80.0), "new": Priced(1, 0.0, 1)})
+    assert (found.good, found.credits, found.unpriced, checked.repeated) == (3, 80.0, 1, 0)
 
 
 def test_with_a_budget_what_has_no_price_is_bad(checked: Checked) -> None:
@@ -64,14 +69,14 @@ def test_with_a_budget_what_has_no_price_is_bad(checked: Checked) -> None:
 def test_a_key_stands_in_one_line(checked: Checked) -> None:
     told: list[str] = []
     file = text(asks("a", "k"), asks("b", "l"), asks("a", "k"), asks("c", "k"))
-    check(file, checked, lambda number, error: told.append(f"{number} {error}"), custom=False, priced=False)
+    check(file, checked, lambda number, error: told.append(f"{number} {error}"), Reading(), priced=False)
     assert [line[:8] for line in told] == ["3 key: '", "4 key: '"]
     assert all("line 1 has this one" in line for line in told)
 
 
 def test_a_key_that_the_journal_would_make_is_taken_too(checked: Checked) -> None:
-    check(text(asks("a")), checked, print, custom=False, priced=False)
-    ((made, _),) = again(text(asks("a")), checked, custom=False)
+    check(text(asks("a")), checked, print, Reading(), priced=False)
+    ((made, _),) = again(text(asks("a")), checked, Reading())
     with keeping() as other:
         assert refusals(text(asks("a"), asks("b", made)), other) == [(2, "key")]
 
@@ -80,16 +85,17 @@ async def test_without_keys_they_are_those_that_the_journal_makes(checked: Check
     prompts = ["a", "b", "a", "a", "b"]
     file = text(*map(asks, prompts))
     assert refusals(file, checked) == []
-    journal = await OpenJournal.open(tmp_path / "run.db")
-    known = await journal.known([(None, MODEL, fox(prompt).content()) for prompt in prompts])
-    await journal.aclose()
-    assert [key for key, _ in again(file, checked, custom=False)] == [item.key for item in known]
+    assert checked.repeated == 3
+    store = await open_store(tmp_path / "run.db", replay=True, failed=print)
+    known = await store.look_up([Asked("", MODEL, fox(prompt).content()) for prompt in prompts])
+    await store.aclose()
+    assert [Fresh(key) for key, _ in again(file, checked, Reading())] == known
 
 
 def test_an_outcome_finds_its_line(checked: Checked) -> None:
     file = io.BytesIO(b"\n" + text(asks("a", "k"), asks("b")).getvalue())
     assert refusals(file, checked) == []
-    (_, first), (made, second) = again(file, checked, custom=False)
+    (_, first), (made, second) = again(file, checked, Reading())
     assert checked.number(ended("k", first)) == 2
     assert checked.number(ended(made, second)) == 3
     assert checked.number(ended("k", fox("of an earlier file"))) is None
@@ -112,7 +118,7 @@ def test_a_line_that_was_changed_is_not_sent(checked: Checked, changed: list[obj
     before = [asks("a", "k"), asks("b")]
     assert refusals(text(*before), checked) == []
     with pytest.raises(ConfigurationError, match=r"^line \d was changed"):
-        list(again(text(*changed), checked, custom=False))
+        list(again(text(*changed), checked, Reading()))
 
 
 def test_memory_does_not_grow_with_the_lines(checked: Checked) -> None:

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wan_async import CustomInput, InvalidInputError, Wan22TextToVideoTurbo
-from wan_async._cli.lines import LONGEST, Line, numbered, read_line
+from wan_async._cli.lines import LONGEST, numbered, read_line
+from wan_async._cli.rows import InputLine, Reading
 
 from .batch_program import MODEL, asks
 
@@ -21,25 +22,25 @@ JSON = st.recursive(
 )
 
 
-def read(line: object, *, custom: bool = False) -> Line:
-    return read_line(msgspec.json.encode(line), custom=custom)
+def read(line: object, *, custom: bool = False) -> InputLine:
+    return read_line(msgspec.json.encode(line), Reading(custom=custom))
 
 
 def refused(raw: bytes, *, custom: bool = False) -> InvalidInputError:
     with pytest.raises(InvalidInputError) as caught:
-        read_line(raw, custom=custom)
+        read_line(raw, Reading(custom=custom))
     return caught.value
 
 
 def test_a_good_line_gives_its_key_and_its_input() -> None:
     line = read({"key": "a", "model": MODEL, "input": {"prompt": "fox", "seed": 3}, "extra": {"nsfw_checker": True}})
-    assert line == Line("a", Wan22TextToVideoTurbo(prompt="fox", seed=3, extra={"nsfw_checker": True}))
+    assert line == InputLine("a", Wan22TextToVideoTurbo(prompt="fox", seed=3, extra={"nsfw_checker": True}))
 
 
 @pytest.mark.parametrize("absent", [{}, {"key": None, "extra": None}])
 def test_key_and_extra_may_be_left_out(absent: dict[str, None]) -> None:
     line = read({"model": MODEL, "input": {"prompt": "fox"}, **absent})
-    assert line == Line(None, Wan22TextToVideoTurbo(prompt="fox"))
+    assert line == InputLine(None, Wan22TextToVideoTurbo(prompt="fox"))
 
 
 @pytest.mark.parametrize(
@@ -104,7 +105,7 @@ def test_a_line_without_end_is_not_held_in_memory() -> None:
 @given(st.binary() | JSON.map(msgspec.json.encode), st.booleans())
 def test_any_bytes_are_read_or_refused(raw: bytes, custom: bool) -> None:
     with contextlib.suppress(InvalidInputError):
-        assert read_line(raw, custom=custom).input.content()
+        assert read_line(raw, Reading(custom=custom)).input.content()
 
 
 @given(

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
-import os
-import signal
 from pathlib import Path
 
 import pytest
 
 from wan_async import ConfigurationError, SubmissionUnknownError, TaskFailedError, TransportError, Wan22TextToVideoTurbo
 from wan_async._batch import Outcome
-from wan_async._cli.batch_run import Options, Run
+from wan_async._cli.batch_run import BatchOptions, BatchRun
 from wan_async._cli.checked import keeping
 from wan_async._cli.exits import Exit
-from wan_async._cli.interrupts import Interrupts, interruptible
 from wan_async._cli.places import Places, opened, places
-from wan_async._cli.tally import Tally
-from wan_async._cli.written import Written, row
+from wan_async._cli.rows import Reading
+from wan_async._cli.tally import OutcomeCounts
+from wan_async._cli.written import Output, row
 from wan_async._protocol import TaskRecord, TaskState
 
 from .batch_program import MODEL, asks, rows, write
@@ -38,7 +35,7 @@ NO_INPUT = Outcome(index=4, key="o", input=None)
 
 
 def test_a_line_tells_all_that_is_known(tmp_path: Path) -> None:
-    with Written(tmp_path / "out.jsonl") as written:
+    with Output(tmp_path / "out.jsonl") as written:
         written.add(row(MADE, 7))
         written.add(row(FAILED, None))
         written.add(row(NO_INPUT, None))
@@ -64,19 +61,20 @@ def test_a_line_tells_all_that_is_known(tmp_path: Path) -> None:
 def test_each_line_is_there_at_once_and_the_earlier_output_until_the_end(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
     path.write_text("earlier\n")
-    with Written(path) as written:
+    part = tmp_path / "out.jsonl.part"
+    with Output(path) as written:
         written.add(row(MADE, 1))
-        assert len(rows(written.part)) == 1
+        assert len(rows(part)) == 1
         written.add(row(FAILED, 2))
-        assert len(rows(written.part)) == 2
+        assert len(rows(part)) == 2
         assert path.read_text() == "earlier\n"
     assert [line["key"] for line in rows(path)] == ["k", "l"]
-    assert not written.part.exists()
+    assert not part.exists()
 
 
 def test_an_error_of_the_batch_ends_it_too(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
-    with pytest.raises(TransportError), Written(path) as written:
+    with pytest.raises(TransportError), Output(path) as written:
         written.add(row(MADE, 1))
         raise TransportError("no line")
     assert len(rows(path)) == 1
@@ -86,7 +84,7 @@ def test_an_error_of_the_batch_ends_it_too(tmp_path: Path) -> None:
 def test_anything_else_leaves_the_earlier_output(tmp_path: Path, end: type[BaseException]) -> None:
     path = tmp_path / "out.jsonl"
     path.write_text("earlier\n")
-    with pytest.raises(end), Written(path) as written:
+    with pytest.raises(end), Output(path) as written:
         written.add(row(MADE, 1))
         raise end
     assert path.read_text() == "earlier\n"
@@ -112,9 +110,9 @@ def test_the_output_stands_beside_the_input_and_the_journal_beside_the_output(
 
 def test_what_was_said_holds(tmp_path: Path) -> None:
     out, run = tmp_path / "out", tmp_path / "run.db"
-    assert places("-", out, None, journalled=True) == Places(out, tmp_path / "out.db")
-    assert places("-", out, run, journalled=True) == Places(out, run)
-    assert places("-", out, None, journalled=False) == Places(out, None)
+    assert places("-", str(out), None, journalled=True) == Places(out, tmp_path / "out.db")
+    assert places("-", str(out), str(run), journalled=True) == Places(out, run)
+    assert places("-", str(out), None, journalled=False) == Places(out, None)
 
 
 def test_stdin_needs_an_output() -> None:
@@ -126,7 +124,7 @@ def test_one_file_has_one_part(tmp_path: Path) -> None:
     source, out = tmp_path / "a.jsonl", tmp_path / "out"
     for output, journal in ((source, None), (out, source), (out, out), (tmp_path / "x" / ".." / "a.jsonl", None)):
         with pytest.raises(ConfigurationError, match="files of their own"):
-            places(str(source), output, journal, journalled=True)
+            places(str(source), str(output), None if journal is None else str(journal), journalled=True)
 
 
 def test_an_output_is_only_written_anew_from_its_journal(tmp_path: Path) -> None:
@@ -144,7 +142,7 @@ def test_an_output_is_only_written_anew_from_its_journal(tmp_path: Path) -> None
 @pytest.mark.parametrize("output", ["/dev/null", "no-such-folder/out.jsonl", "."])
 def test_an_output_is_a_file_in_a_folder(tmp_path: Path, output: str) -> None:
     with pytest.raises(ConfigurationError, match="--output"):
-        places("-", tmp_path / output, None, journalled=True)
+        places("-", str(tmp_path / output), None, journalled=True)
 
 
 def test_an_input_is_read_where_it_is(tmp_path: Path) -> None:
@@ -158,12 +156,12 @@ def test_an_input_is_read_where_it_is(tmp_path: Path) -> None:
 
 
 def test_the_sum_counts_each_outcome_once() -> None:
-    tally = Tally(5)
+    tally = OutcomeCounts(5)
     for line, outcome in enumerate([MADE, FAILED, UNKNOWN], 1):
         tally.count(outcome, line)
-    assert str(tally) == "1 made, 1 failed, 1 unknown, 2 not done yet; 40.5 credits"
+    assert str(tally) == "1 made, 1 failed, 1 unknown, 2 not done yet"
     tally.count(UNFETCHED, None)
-    assert str(tally) == "2 made, 1 failed, 1 unknown, 1 not downloaded, 2 not done yet; 81 credits"
+    assert str(tally) == "2 made, 1 failed, 1 unknown, 1 not downloaded, 2 not done yet"
     assert (tally.given, tally.left) == (4, 2)
 
 
@@ -179,52 +177,23 @@ def test_the_sum_counts_each_outcome_once() -> None:
     ],
 )
 def test_the_exit_code_tells_the_worst(outcomes: list[Outcome], lines: int, code: Exit) -> None:
-    tally = Tally(lines)
+    tally = OutcomeCounts(lines)
     for line, outcome in enumerate(outcomes, 1):
         tally.count(outcome, line)
     assert tally.exit() is code
 
 
-# signals
-
-
-@pytest.mark.virtual_time
-async def test_the_first_signal_stops_and_the_next_ones_leave() -> None:
-    told: list[str] = []
-    interrupts = Interrupts(lambda: told.append("stop"), lambda: told.append("leave"))
-    interrupts()
-    await asyncio.sleep(100)
-    assert told == ["stop"]
-    interrupts()
-    assert told == ["stop", "leave"]
-    await asyncio.sleep(1)
-    interrupts()
-    assert told == ["stop", "leave", "leave"]
-    await asyncio.sleep(100)  # what is in the air is waited for, but not for ever
-    assert len(told) == 5
-
-
-async def test_sigterm_is_as_good_as_ctrl_c() -> None:
-    stopped = asyncio.Event()
-
-    async def work() -> None:
-        with interruptible(stopped.set):
-            os.kill(os.getpid(), signal.SIGTERM)
-            await stopped.wait()
-            os.kill(os.getpid(), signal.SIGTERM)
-            await asyncio.Event().wait()
-
-    async with asyncio.timeout(5):
-        with pytest.raises(asyncio.CancelledError):
-            await asyncio.create_task(work())
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-
-
 def test_without_a_journal_there_is_no_rest(tmp_path: Path) -> None:
-    options: Options = {"download_to": None, "max_in_flight": 1, "max_credits": None, "resubmit_unknown": False}
+    options: BatchOptions = {
+        "download_to": None,
+        "max_in_flight": 1,
+        "max_credits": None,
+        "max_wait": None,
+        "resubmit_unknown": False,
+    }
     with keeping() as checked:
         kept, lost = (
-            Run(io.BytesIO(), checked, 0, False, Places(tmp_path / "out", journal), options)
+            BatchRun(io.BytesIO(), checked, 0, Reading(), Places(tmp_path / "out", journal), options)
             for journal in (tmp_path / "run.db", None)
         )
         assert kept.rest == f"run the same again to go on from {tmp_path / 'run.db'}"

@@ -22,7 +22,7 @@ from .batch_program import foxes, lines_done
 UVLOOP = "wan-async[uvloop]"
 COMMANDS = {
     "batch": ("batch", __file__, "--check"),
-    "run": ("run", "no-such-model"),
+    "run": ("run", "2-2-a14b-text-to-video-turbo", "no-such-field=1"),
     "status": ("status", "no-such-task"),
     "listen": ("listen", "--path", "not-allowed"),
     "emulator": ("emulator", "--host", "not-allowed"),

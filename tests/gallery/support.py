@@ -10,7 +10,7 @@ import msgspec
 
 from wan_async import RateLimit
 from wan_async._gallery import ByPath, read_gallery, write_page
-from wan_async._journal import files
+from wan_async._journal.sqlite import files
 from wan_async._protocol import TaskRecord, TaskState
 
 MODEL = "wan/2-2-a14b-text-to-video-turbo"
@@ -31,12 +31,18 @@ class Item(msgspec.Struct, frozen=True):
     url: str | None = None
 
 
+COLUMNS = (
+    "id, position, key, model, input, state, token, task_id, sent_at, accepted_at, finished_at, record, error, path, "
+    "credits, reported, run"
+)
+
+
 def journal(path: Path, items: list[Item]) -> Path:
     files.create(str(path))
     with closing(sqlite3.connect(path)) as database, database:
-        database.execute("INSERT INTO run VALUES (1, 0, 'h', 1)")
-        marks = ", ".join("?" * 17)
-        database.executemany(f"INSERT INTO item VALUES ({marks})", [_row(n, item) for n, item in enumerate(items, 1)])
+        database.execute("INSERT INTO run (id, opened_at, host, pid) VALUES (1, 0, 'h', 1)")
+        insert = f"INSERT INTO item ({COLUMNS}) VALUES ({', '.join('?' * len(COLUMNS.split(',')))})"
+        database.executemany(insert, [_row(number, item) for number, item in enumerate(items, 1)])
     return path
 
 

@@ -135,6 +135,16 @@ def test_hostile_words_are_shown_as_text(page: Page, few: str) -> None:
     assert page.locator("img").count() == 0
 
 
+def test_pictures_are_seen_beside_clips(page: Page, tmp_path: Path) -> None:
+    picture = tmp_path / "a fox#1.png"
+    picture.write_bytes(render(ClipSpec("wan/2-7-image", "a fox", "t", 160, 90, 0.0)))
+    page.goto(page_of(tmp_path, [Item("k1", "a red fox", path=str(picture), sent=START)]))
+    page.wait_for_function("() => document.querySelector('article img')?.naturalWidth === 160")
+    assert page.locator("video").count() == 0
+    page.locator("[data-key=k1]").click()
+    page.wait_for_function("() => document.querySelector('#large-media img')?.naturalWidth === 160")
+
+
 def test_the_keyboard_alone_will_do(page: Page, few: str) -> None:
     page.goto(few)
     page.select_option("#sort", "key")

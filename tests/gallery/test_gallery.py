@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wan_async import RateLimit, Wan22TextToVideoTurbo, WanClient
 from wan_async._cli.root import run
 from wan_async._gallery import ByPath, Gallery, read_gallery, write_page
 from wan_async._gallery.page import in_script, render
 from wan_async._gallery.summary import busy_seconds, histogram, usage
+from wan_async.emulator import Emulator
 from wan_async.errors import ConfigurationError
 
 from .support import LIMIT, START, Item, journal
@@ -118,3 +120,15 @@ def test_the_command_writes_and_refuses(tmp_path: Path, capsys: pytest.CaptureFi
     assert (out / "index.html").as_uri() in capsys.readouterr().out
     assert run(["gallery", path, "-o", str(out), "--serve"]) == 2
     assert run(["gallery", str(tmp_path / "none.db"), "--serve"]) == 2
+
+
+async def test_the_use_of_the_limit_is_measured_against_the_batchs_own(tmp_path: Path) -> None:
+    provider = Emulator(seconds=0.01, limit=None, render=False)
+    async with provider.serve() as url, WanClient("k", base_url=url, limit=RateLimit(200, per=1.0)) as wan:
+        inputs = [Wan22TextToVideoTurbo(prompt=f"fox {number}") for number in range(100)]
+        async with wan.batch(inputs, journal=tmp_path / "run.db") as results:
+            assert len([outcome async for outcome in results]) == 100
+    read = read_gallery(tmp_path / "run.db", ByPath(tmp_path), limit=None, newest=10)
+    assert read.summary.usage is not None
+    assert (read.summary.usage.limit, read.summary.usage.per) == (200, 1.0)
+    assert sum(read.summary.usage.calls) <= 200

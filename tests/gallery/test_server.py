@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from wan_async._gallery import ById, read_gallery, serving
-from wan_async._gallery.server import Source
+from wan_async._gallery.server import LiveData
 
 from .support import LIMIT, Item, journal
 
@@ -28,7 +28,7 @@ async def url(tmp_path: Path) -> AsyncGenerator[str]:
     paths = [folder / "a.mp4", tmp_path / "secret", folder / "../secret", folder / "link.mp4"]
     path = journal(tmp_path / "run.db", [Item(f"k{n}", path=str(path)) for n, path in enumerate(paths)])
     links = ById([folder])
-    source = Source(path, partial(read_gallery, path, links, limit=LIMIT, newest=100, live=0.2))
+    source = LiveData(path, partial(read_gallery, path, links, limit=LIMIT, newest=100, live=0.2))
     async with serving(source, links, 0) as url:
         yield url
 

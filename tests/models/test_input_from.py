@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -17,9 +18,11 @@ from wan_async import (
     Wan26ImageToVideo,
     WanInput,
 )
-from wan_async._checks import check_fields
+from wan_async._inputs.checks import check_fields
+from wan_async.emulator import Emulator
 from wan_async.models import MODELS, input_from
 
+from ..emulator.support import create
 from .test_inputs import FULL, URL, wire
 
 
@@ -44,8 +47,45 @@ def test_input_from_names_what_is_wrong(model: str) -> None:
                 input_from(model, {**fields, name: None})
     required = [field.name for field in msgspec.structs.fields(MODELS[model]) if field.required]
     for name in required:
-        with pytest.raises(InvalidInputError, match=f"^{name}: None is not allowed; allowed: a value"):
+        with pytest.raises(InvalidInputError, match=f"^{name}: missing; this field is required$"):
             input_from(model, {given: value for given, value in fields.items() if given != name}, custom=True)
+
+
+REQUESTS = [
+    json.loads(line) for line in (Path(__file__).parents[1] / "data" / "requests.jsonl").read_text().splitlines()
+]
+"""Requests in the shapes that other people's clients send for 2.5, 2.6 and 2.7."""
+
+
+@pytest.mark.parametrize("request_", REQUESTS, ids=lambda request_: request_["model"])
+def test_what_other_clients_send_goes_through_unchanged(request_: dict[str, Any]) -> None:
+    made = input_from(request_["model"], request_["input"])
+    assert type(made) is MODELS[request_["model"]]
+    assert wire(made) == request_["input"]
+    assert create(Emulator(limit=None), request_)["code"] == 200
+
+
+@pytest.mark.parametrize(
+    ("model", "fields", "hint"),
+    [
+        ("wan/2-2-a14b-text-to-video-turbo", {"promt": "a fox"}, "prompt"),
+        ("wan/2-2-a14b-text-to-video-turbo", {"Prompt": "a fox"}, "prompt"),
+        ("wan/2-2-a14b-text-to-video-turbo", {"prompt": "a fox", "resolution": "720"}, "720p"),
+        ("wan/2-2-a14b-text-to-video-turbo", {"prompt": "a fox", "acceleration": "Regular"}, "regular"),
+        ("wan/2-6-image-to-video", {"image_url": URL}, "image_urls"),
+        ("wan/2.6-image-to-video", {}, "wan/2-6-image-to-video"),
+        ("2-2-animate-move", {}, "wan/2-2-animate-move"),
+    ],
+)
+def test_a_slip_of_the_pen_gets_a_hint(model: str, fields: dict[str, Any], hint: str) -> None:
+    with pytest.raises(InvalidInputError, match=rf"; did you mean '{hint}'\?$"):
+        input_from(model, fields)
+
+
+@pytest.mark.parametrize("fields", [{"x": 1}, {"prompt": "a fox", "resolution": 720}, {"prompt": "a", "seed": "x"}])
+def test_what_is_near_to_nothing_gets_none(fields: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInputError, match=r"^(?!.*did you mean)"):
+        input_from("wan/2-2-a14b-text-to-video-turbo", fields)
 
 
 @pytest.mark.parametrize("model", ["wan/9", "", None, 5, [], {}])
@@ -115,7 +155,7 @@ def test_bounds_that_no_model_uses_yet() -> None:
     check_fields(Free("", 10**9, []))
     for bad, allowed in (
         (Free(1, 1, []), "text"),  # pyright: ignore[reportArgumentType]
-        (Free("", 1.0, []), "an integer"),  # pyright: ignore[reportArgumentType]
+        (Free("", 1.5, []), "an integer"),  # pyright: ignore[reportArgumentType]
         (Free("", 1, [5]), "text"),  # pyright: ignore[reportArgumentType]
         (Free("", 1, "abc"), "a list"),  # pyright: ignore[reportArgumentType]
     ):

@@ -178,9 +178,58 @@ def test_durations_may_be_integers() -> None:
         task_input = Wan26ImageToVideo(prompt="ab", image_urls=(URL,), duration=duration)
         assert task_input.duration == str(duration)
         assert wire(task_input)["duration"] == str(duration)
-    for bad in (True, 5.0, 0, 20, "05", [5]):
-        with pytest.raises(InvalidInputError, match=r"^duration: .* 5 or 10 or 15 or '10' or '15' or '5'$"):
+    for bad in (True, 5.5, 0, 20, "05", [5]):
+        with pytest.raises(
+            InvalidInputError, match=r"^duration: .* is not allowed; allowed: 5 or 10 or 15(; did you mean '5'\?)?$"
+        ):
             Wan26ImageToVideo(prompt="ab", image_urls=(URL,), duration=bad)  # pyright: ignore[reportArgumentType]
+
+
+class Numpy:
+    """An integer as numpy's: no subclass of int."""
+
+    def __index__(self) -> int:
+        return 7
+
+
+class Numpy32:
+    """A float as numpy's `float32`: no subclass of float."""
+
+    def __init__(self, value: float) -> None:
+        self._value = value
+
+    def is_integer(self) -> bool:
+        return self._value.is_integer()
+
+    def __int__(self) -> int:
+        return int(self._value)
+
+
+@pytest.mark.parametrize("seed", [7, 7.0, Numpy(), Numpy32(7.0)])
+def test_a_number_that_is_whole_is_an_integer(seed: Any) -> None:
+    task_input = Wan22TextToVideoTurbo(prompt="a fox", seed=seed)
+    assert (task_input.seed, type(task_input.seed)) == (7, int)
+    assert task_input.content() == b'{"prompt":"a fox","seed":7}'
+    for duration in (5.0, Numpy32(5.0)):
+        image: Any = {"prompt": "ab", "image_urls": [URL], "duration": duration}
+        assert Wan26ImageToVideo(**image).duration == "5"
+
+
+@pytest.mark.parametrize("seed", [7.5, Numpy32(7.5), float("nan"), float("inf"), 2.0**31, True, "7"])
+def test_what_is_no_whole_number_is_none(seed: Any) -> None:
+    with pytest.raises(InvalidInputError, match=r"^seed: .* an integer from 0 to 2147483647$"):
+        Wan22TextToVideoTurbo(prompt="a fox", seed=seed)
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\n\t ", "\u3000\u2003", "\x1f"])
+def test_a_blank_prompt_is_refused_before_it_is_paid(blank: str) -> None:
+    for model, fields in FULL.items():
+        if "prompt" in fields:
+            with pytest.raises(InvalidInputError) as caught:
+                input_from(model, {**fields, "prompt": blank})
+            assert (caught.value.field, caught.value.given) == ("prompt", blank)
+    assert wire(CustomInput("m", {"prompt": blank})) == {"prompt": blank}
+    assert wire(Wan22TextToVideoTurbo(prompt=" a ", extra={"prompt_2": blank})) == {"prompt": " a ", "prompt_2": blank}
 
 
 def test_enums_are_kept_as_their_values() -> None:

@@ -1,4 +1,4 @@
-"""How answers read, as a table."""
+"""Answers and what they read as, in a table."""
 
 from __future__ import annotations
 
@@ -167,9 +167,11 @@ def test_only_recordinfo_reads_these_codes_as_the_tasks_end(code: int) -> None:
         "gave up",
     )
     told = read_record(
-        enveloped(code, "gave up", {"taskId": "u", "failCode": 9, "failMsg": "why", "state": "success"}), "t"
+        enveloped(code, "gave up", {"taskId": "t", "failCode": 9, "failMsg": "why", "state": "success"}), "t"
     )
-    assert (told.task_id, told.state, told.fail_code, told.fail_message) == ("u", TaskState.FAIL, "9", "why")
+    assert (told.task_id, told.state, told.fail_code, told.fail_message) == ("t", TaskState.FAIL, "9", "why")
+    with pytest.raises(ResponseError, match="another task"):
+        read_record(enveloped(code, "gave up", {"taskId": "u"}), "t")
     for reader in (read_created, read_credits, read_link, read_stored):
         with pytest.raises(ApiError, match=f"^{code}: gave up$"):
             reader(enveloped(code, "gave up"))
@@ -184,15 +186,15 @@ NO_ENVELOPE = [
     b"200",
     b"{}",
     b"<html>\n<h1>502 Bad Gateway</h1>",
-    b'{"code":"200"}',
     b'{"code":null}',
+    b'{"code":"ok"}',
     b'{"code":true}',
     b'{"code":200.5}',
     b'{"code":200',
     b'{"code":200}{}',
-    b'{"code":200,"data":NaN}',
-    b'{"code":200,"msg":"\xff"}',
-    b'{"code":200,"msg":"\\ud800"}',
+    b'{"code":"NaN"}',
+    b'{"code":NaN}',
+    b'{"code":"\\ud800"}',
     b'{"code":' + b"9" * 5000 + b"}",
     b'{"status":500,"error":"Internal Server Error"}',
     b"[" * 100_000,
@@ -206,6 +208,7 @@ BARE: dict[int, type[WanError]] = {
     401: AuthenticationError,
     403: ApiError,
     404: NotFoundError,
+    407: ApiError,
     429: RateLimitError,
 }
 
@@ -216,9 +219,11 @@ def test_without_an_envelope_few_statuses_are_verdicts(status: int, expected: ty
         for reader in READERS:
             with pytest.raises(WanError) as caught:
                 reader(Answer(status, body))
-            assert type(caught.value) is expected
+            is_gateways = reader is read_record and status in {401, 403, 404, 407}
+            assert type(caught.value) is (ResponseError if is_gateways else expected)
             if isinstance(caught.value, ResponseError):
-                assert caught.value.args[1:] == (status, body[:200])
+                assert caught.value.args[1:] == (status, body[:1024])
+                assert caught.value.answer == body[:1024].decode(errors="replace")
 
 
 @pytest.mark.parametrize(
@@ -237,7 +242,13 @@ def test_200_without_a_task_id_is_no_verdict(data: object) -> None:
         read_created(enveloped(200, "success", data))
 
 
-@pytest.mark.parametrize("data", [None, "", "t", 5, True, []])
+@pytest.mark.parametrize("data", [None, "", []])
+def test_200_with_empty_data_says_that_there_is_no_such_task(data: object) -> None:
+    with pytest.raises(NotFoundError, match="no record of task t1"):
+        read_record(enveloped(200, "success", data), "t1")
+
+
+@pytest.mark.parametrize("data", ["t", 5, True, False, 0, ["t"]])
 def test_200_without_a_record_is_unreadable(data: object) -> None:
     with pytest.raises(ResponseError, match="without a record"):
         read_record(enveloped(200, "success", data))

@@ -14,8 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wan_async import TaskRecord, TaskState
+from wan_async import ResponseError, TaskRecord, TaskState
 from wan_async._protocol import Answer, read_record
+from wan_async._protocol.records import callback_url_of
+from wan_async._protocol.tokens import without_token
 
 ID = "d2bb99162acab500c760565a27e9fc94"
 
@@ -60,8 +62,8 @@ def test_a_finished_task() -> None:
 def test_an_empty_record() -> None:
     assert read({}, "t") == TaskRecord(task_id="t")
     assert read({}).url is None
-    assert read({"task_id": "a"}, "t").task_id == "a"
-    assert read({"taskId": 5, "task_id": "a"}, "t").task_id == "5"
+    assert read({"task_id": "a"}).task_id == "a"
+    assert read({"taskId": 5, "task_id": "a"}).task_id == "5"
 
 
 @pytest.mark.parametrize("state", TaskState)
@@ -70,9 +72,162 @@ def test_states(state: TaskState) -> None:
     assert state.is_final == (state.value in {"success", "fail"})
 
 
-@pytest.mark.parametrize("state", ["paused", "SUCCESS", "", None, 5, [], {"a": 1}])
-def test_an_unknown_state_is_a_value_and_not_final(state: object) -> None:
-    assert read({"state": state}).state is TaskState.UNKNOWN
+@pytest.mark.parametrize("asked", ["t", "5"])
+@pytest.mark.parametrize(
+    "names", [{"taskId": "t"}, {"task_id": "t"}, {"recordId": "t"}, {"taskId": "u", "recordId": "t"}]
+)
+def test_a_record_is_believed_only_where_it_is_the_tasks_own(asked: str, names: dict[str, Any]) -> None:
+    data = {**names, "model": "m", "state": "success"}
+    if asked == "t":
+        assert read(data, asked).task_id == "t"
+    else:
+        with pytest.raises(ResponseError, match="another task than 5"):
+            read(data, asked)
+
+
+LINKS = {"resultJson": '{"resultUrls":["https://x/1.mp4"]}'}
+WHEN = 1764000000000
+NO_STATES: list[Any] = ["paused", "", None, 5, [], {"a": 1}]
+NO_REASONS: list[Any] = ["", " \t", None, "null", "success", {}]
+STATES: list[tuple[dict[str, Any], TaskState]] = [
+    ({"state": "SUCCESS"}, TaskState.SUCCESS),
+    ({"state": "Success ", **LINKS}, TaskState.SUCCESS),
+    ({"state": "FAIL"}, TaskState.FAIL),
+    ({"state": "Generating"}, TaskState.GENERATING),
+    ({"state": "expired", "completeTime": WHEN}, TaskState.FAIL),
+    ({"state": "expired", "completeTime": str(WHEN)}, TaskState.FAIL),
+    ({"state": "cancelled", "failMsg": "by user"}, TaskState.FAIL),
+    ({"state": "cancelled", "failCode": 499}, TaskState.FAIL),
+    ({"state": "rejected", "failCode": "SENSITIVE_WORD_ERROR"}, TaskState.FAIL),
+    ({"state": "done", **LINKS}, TaskState.SUCCESS),
+    ({"state": "done", "completeTime": WHEN, "failMsg": "slow", **LINKS}, TaskState.SUCCESS),
+    ({"completeTime": WHEN}, TaskState.FAIL),
+    ({"state": 7, **LINKS}, TaskState.SUCCESS),
+    ({"state": "generating", **LINKS}, TaskState.SUCCESS),
+    ({"state": "fail", **LINKS}, TaskState.FAIL),
+    *(({"state": state}, TaskState.UNKNOWN) for state in NO_STATES),
+    *(({"state": "paused", "failMsg": reason}, TaskState.UNKNOWN) for reason in NO_REASONS),
+    *(({"state": "paused", "failCode": reason}, TaskState.UNKNOWN) for reason in ("", "0", 0, None, "200", 200, False)),
+    *(({"state": "paused", "completeTime": time}, TaskState.UNKNOWN) for time in (0, "0", None, "", -1, "soon")),
+    ({"state": "paused", "resultJson": '{"resultUrls":[]}'}, TaskState.UNKNOWN),
+    ({"state": "waiting", "failMsg": "upstream is busy, trying again"}, TaskState.FAIL),
+    ({"state": "queuing", "completeTime": WHEN}, TaskState.FAIL),
+    ({"state": "generating", "failCode": "500", "completeTime": WHEN}, TaskState.FAIL),
+    ({"state": "generating", "failMsg": "ok", "failCode": 0}, TaskState.GENERATING),
+]
+
+
+@pytest.mark.parametrize(("told", "state"), STATES)
+@pytest.mark.parametrize("usual", [True, False])
+def test_a_task_has_ended_when_its_record_tells_an_end(told: dict[str, Any], state: TaskState, usual: bool) -> None:
+    """Also where all is as documented but the word, which the short way reads."""
+    record = read({"taskId": "t", "model": "m", **({} if usual else {"progress": "odd"}), **told})
+    assert record.state is state
+    assert record.lacks_links is (state is TaskState.SUCCESS and not record.urls)
+
+
+@pytest.mark.parametrize(
+    ("told", "in_doubt"),
+    [
+        ({"state": "fail"}, None),
+        ({"state": "expired", "completeTime": WHEN}, None),
+        ({"state": " Cancelled", "completeTime": WHEN}, None),
+        ({"state": "odd", "failMsg": "content policy"}, None),
+        ({"state": "waiting", "failMsg": "content policy", "completeTime": WHEN}, None),
+        ({"state": "odd"}, None),
+        ({"state": "Finished", "completeTime": WHEN}, "Finished"),
+        ({"completeTime": WHEN}, ""),
+        ({"state": "", "completeTime": WHEN}, ""),
+        ({"state": "waiting", "failMsg": "upstream is busy, trying again"}, "waiting"),
+        ({"state": "Queuing", "completeTime": WHEN}, "Queuing"),
+        ({"state": "Queuing", "completeTime": WHEN, **LINKS}, None),
+    ],
+)
+@pytest.mark.parametrize("usual", [True, False])
+def test_an_end_that_is_shown_in_part_is_in_doubt(told: dict[str, Any], in_doubt: str | None, usual: bool) -> None:
+    record = read({"taskId": "t", "model": "m", **({} if usual else {"progress": "odd"}), **told})
+    assert record.provider_state == in_doubt
+    assert record.is_doubtful is (in_doubt is not None)
+
+
+TOKENED = "https://me/wan?a=1&wan_token=s3cret-_&b=2"
+
+
+def test_a_callback_urls_token_is_not_shown() -> None:
+    record = read({"taskId": "t", "param": json.dumps({"model": "m", "callBackUrl": TOKENED, "input": "{}"})})
+    assert record.request == {"model": "m", "callBackUrl": "https://me/wan?a=1&b=2", "input": {}}
+    assert callback_url_of(record.request) == TOKENED
+    kept = TaskRecord(task_id="t", request={"callBackUrl": TOKENED})  # as an older journal has it
+    for one in (record, kept):
+        twin, reread = pickle.loads(pickle.dumps(one)), msgspec.json.decode(msgspec.json.encode(one), type=TaskRecord)
+        assert one == twin == reread
+        for shown in (repr(one), str(msgspec.json.encode(one)), str(pickle.dumps(one)), str(copy.deepcopy(one))):
+            assert "s3cret" not in shown
+            assert "wan_token" not in shown
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+def test_the_token_is_not_shown_wherever_the_record_quotes_it(as_text: bool) -> None:
+    param: Any = {"model": "m", "callBackUrl": TOKENED, "webhook": TOKENED, "input": {"notify": [TOKENED, 5]}}
+    words = f"could not call {TOKENED}, gave up; is it up? no: https://me/wan?wan_token=s3cret"
+    record = read(
+        {"taskId": "t", "param": json.dumps(param) if as_text else param, "failMsg": words, "failCode": words}
+    )
+    shown = f"{record!r} {msgspec.json.encode(record)!r} {record._repr_html_()}"  # pyright: ignore[reportPrivateUsage]
+    assert "s3cret" not in shown
+    assert "wan_token" not in shown
+    assert record.request is not None
+    assert record.request["input"] == {"notify": ["https://me/wan?a=1&b=2", 5]}
+    assert (record.fail_message or "").startswith("could not call https://me/wan?a=1&b=2, gave up; is it up")
+    assert callback_url_of(record.request) == TOKENED
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://me/wan?wan_token=x&wan_token=y#top", "https://me/wan#top"),
+        ("called https://me/wan?wan_token=x: no", "called https://me/wan?: no"),
+        ("is it up?", "is it up?"),
+        ("https://me/wan?wan_token=x", "https://me/wan"),
+        ("https://me/wan?wan_token=x&b=2", "https://me/wan?b=2"),
+        ("https://me/wan?a=1&wan_token=x", "https://me/wan?a=1"),
+        ("https://me/wan?a=1&wan_token=x&wan_token=y", "https://me/wan?a=1"),
+        ("https://me/wan_token=x", "https://me/wan_token=x"),
+    ],
+)
+def test_what_is_shown_of_a_callback_url(url: str, shown: str) -> None:
+    assert without_token(url) == shown
+
+
+def test_the_first_link_is_in_the_json() -> None:
+    record = read({"taskId": "t", "state": "success", "resultJson": '{"resultUrls":["u","v"]}'})
+    assert json.loads(msgspec.json.encode(record))["url"] == record.url == "u"
+    assert msgspec.json.decode(b'{"task_id":"t","urls":["u"]}', type=TaskRecord).url == "u"
+    assert msgspec.structs.replace(record, urls=()).url is None
+
+
+def nested(levels: int) -> Any:
+    value: Any = "core"
+    for _ in range(levels):
+        value = {"a": [value]}
+    return value
+
+
+@pytest.mark.parametrize("levels", [3, 100, 450])
+@pytest.mark.parametrize("as_text", [True, False])
+def test_whatever_was_read_can_be_written(levels: int, as_text: bool) -> None:
+    asked = {"prompt": "a fox", "deep": nested(levels)}
+    param = {"model": "m", "input": json.dumps(asked) if as_text else asked}
+    record = read({"taskId": "t", "model": "m", "state": "success", "param": json.dumps(param) if as_text else param})
+    assert record.request is not None
+    assert record.request["input"]["prompt"] == "a fox"
+    assert ("core" in str(record)) is (levels == 3)
+    for twin in (
+        pickle.loads(pickle.dumps(record)),
+        copy.deepcopy(record),
+        msgspec.json.decode(msgspec.json.encode(record), type=TaskRecord),
+    ):
+        assert twin == record
 
 
 LEFT_EMPTY: dict[str, tuple[str, list[Any]]] = {
@@ -84,10 +239,22 @@ LEFT_EMPTY: dict[str, tuple[str, list[Any]]] = {
     "completeTime": ("completed_at", [None, -1, 1e300, 10**30, "2026-05-03", True, {}]),
     "param": ("request", ["", "{", "[]", "5", None, [], "[" * 100_000]),
 }
-NO_LINKS: list[object] = ["", "{", "[]", "5", None, 5, {}, '{"resultUrls":"u"}', "[" * 100_000]
+NO_LINKS: list[object] = ["", "{", "[]", "5", None, 5, {}, '{"resultUrls":"u"}', "[" * 100_000, "soon", "https://"]
+BARE_LINKS: list[object] = [
+    "https://x/1 a.mp4",
+    " HTTPS://x/1\n",
+    '"https://x/1"',
+    '["https://x/1"]',
+    ["https://x/1"],
+    '{"resultUrls":"https://x/1"}',
+    {"resultUrls": '["https://x/1"]'},
+    {"resultUrls": [{"url": "https://x/1"}]},
+    {"resultUrls": None, "resultUrl": "https://x/1"},
+]
 CASES: list[tuple[str, Any, str, object]] = [
     *((field, bad, attribute, None) for field, (attribute, values) in LEFT_EMPTY.items() for bad in values),
     *(("resultJson", bad, "urls", ()) for bad in NO_LINKS),
+    ("resultJson", "https://x/1\nhttps://x/2", "urls", ("https://x/1", "https://x/2")),
     ("failCode", "422", "fail_code", "422"),
     ("failCode", "SENSITIVE_WORD_ERROR", "fail_code", "SENSITIVE_WORD_ERROR"),
     ("failCode", 500, "fail_code", "500"),
@@ -117,6 +284,29 @@ def test_fields(field: str, value: object, attribute: str, expected: object) -> 
     read_value = getattr(read({field: value}), attribute)
     assert read_value == expected
     assert type(read_value) is type(expected)
+
+
+@pytest.mark.parametrize("result", BARE_LINKS)
+@pytest.mark.parametrize("state", ["success", "odd"])
+def test_links_in_other_clothes_are_links(result: object, state: str) -> None:
+    record = read({"taskId": "t", "model": "m", "state": state, "resultJson": result})
+    assert (record.url or "").lower().startswith("https://x/1")
+    assert record.state is TaskState.SUCCESS
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        {"response": {"resultUrls": ["https://x/1"]}},
+        {"result": "https://x/1"},
+        {"resultUrls": ["https://x/1"], "resultJson": "{}"},
+        {"resultJson": '{"videoUrl":"https://x/1"}'},
+    ],
+)
+def test_links_elsewhere_are_those_of_a_success(elsewhere: dict[str, Any]) -> None:
+    assert read({"taskId": "t", "model": "m", "state": "success", **elsewhere}).urls == ("https://x/1",)
+    running = read({"taskId": "t", "model": "m", "state": "waiting", **elsewhere})
+    assert running.state is (TaskState.SUCCESS if "videoUrl" in str(elsewhere) else TaskState.WAITING)
 
 
 def test_records_can_be_copied_and_pickled() -> None:
@@ -155,10 +345,14 @@ def test_any_record_has_the_types_that_are_promised(code: int, fields: dict[str,
         .replace("-Infinity", "2")
         .replace("Infinity", "3")
     )
-    record = read_record(Answer(200, body.encode()), "t")
+    try:
+        record = read_record(Answer(200, body.encode()), "t")
+    except ResponseError as error:
+        assert "another task" in str(error)  # noqa: PT017 - the other outcome
+        return
     assert msgspec.convert(msgspec.to_builtins(record, builtin_types=[datetime]), TaskRecord) == record
     assert type(record.state) is TaskState
-    assert record.task_id
+    assert record.task_id == "t"
     assert record.state is TaskState.FAIL or code == 200
     assert all(record.urls)
     for number in (record.cost_time, record.credits):

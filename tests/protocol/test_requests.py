@@ -1,4 +1,4 @@
-"""What goes on the wire, to the byte."""
+"""Requests on the wire, to the byte."""
 
 from __future__ import annotations
 

@@ -32,6 +32,7 @@ class MediaHost:
 
     Attributes:
         content: the clip.
+        clips: the clips at certain paths.
         etag: its ETag, None for none.
         ranges: whether ranges are served.
         break_every: bytes of a body after which the connection is reset, None for never.
@@ -40,7 +41,7 @@ class MediaHost:
         headers: further headers of each clip.
         good: whether a path's link is good, else it is answered 403.
         status: of each clip, instead of 200 or 206.
-        redirect: where the clip is said to be, None for here.
+        redirect: where the clip is said to be, None for here; a list: of one request after the other.
         next_link: the link that download-url gives, None for "url is wrong".
         record_url: the link in the task's record.
         chunked: whether whole clips come without a length.
@@ -51,6 +52,7 @@ class MediaHost:
 
     def __init__(self, content: bytes = CLIP) -> None:
         self.content = content
+        self.clips: dict[str, bytes] = {}
         self.etag: str | None = '"one"'
         self.ranges = True
         self.break_every: int | None = None
@@ -59,7 +61,7 @@ class MediaHost:
         self.headers: dict[str, str] = {}
         self.good: Callable[[str], bool] = lambda path: True
         self.status = 0
-        self.redirect: str | None = None
+        self.redirect: str | list[str] | None = None
         self.next_link: str | None = None
         self.record_url = ""
         self.chunked = False
@@ -87,8 +89,9 @@ class MediaHost:
             writer.write(self._call(asked.path))
             return True
         self.asked.append(asked)
-        if self.redirect is not None:
-            writer.write(_head(302, {"Location": self.redirect, "Content-Length": "0"}))
+        if self.redirect:
+            to = self.redirect if isinstance(self.redirect, str) else self.redirect.pop(0)
+            writer.write(_head(302, {"Location": to, "Content-Length": "0"}))
             return True
         if not self.good(asked.path):
             writer.write(_head(403, {"Content-Length": "0"}))
@@ -100,17 +103,18 @@ class MediaHost:
             link = self.next_link
             answer = {"code": 200, "data": link} if link else {"code": 422, "msg": "url is wrong"}
         else:
-            result = json.dumps({"resultUrls": [self.record_url]})
+            result = json.dumps({"resultUrls": [self.record_url]} if self.record_url else {})
             answer = {"code": 200, "data": {"taskId": "t1", "state": "success", "resultJson": result}}
         body = json.dumps(answer).encode()
         return _head(200, {"Content-Length": str(len(body)), "Content-Type": "application/json"}) + body
 
     async def _serve(self, asked: Asked, writer: asyncio.StreamWriter) -> bool:
-        start, total = self._start(asked), len(self.content)
+        content = self.clips.get(asked.path, self.content)
+        start, total = self._start(asked), len(content)
         if start >= total:
             writer.write(_head(416, {"Content-Range": f"bytes */{total}", "Content-Length": "0"}))
             return True
-        body = self.content[start:]
+        body = content[start:]
         headers = {"ETag": self.etag or "", "Content-Length": str(len(body) + self.extra_length), **self.headers}
         if start:
             headers |= {"Content-Range": f"bytes {start}-{total - 1}/{total + self.extra_total}"}

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from wan_async import (
+    ConfigurationError,
     NotFoundError,
     Outcome,
     TaskRecord,
@@ -20,13 +21,11 @@ from wan_async import (
     WanError,
     WanInput,
 )
-from wan_async._batch import Batch, NoJournal, Steps, Submission
-from wan_async._batch.collect import AHEAD
-from wan_async._batch.journalled import Journalled
+from wan_async._batch import Batch, Ledger, Run, Service, Submission
+from wan_async._batch.run import EARLIER
 from wan_async._journal import Journal, State
 from wan_async.emulator import Emulator, Fault
 
-from ..batch.permits import Permits
 from .hosts import CLIP, MediaHost, serving
 from .support import client, names
 
@@ -58,17 +57,14 @@ class Provider:
         self.submitted.append(task_input.prompt)
         return f"task-{task_input.prompt}"
 
-    def watch(
-        self, task_id: str, task_input: WanInput, age: float, done: Callable[[TaskRecord | WanError], None]
-    ) -> asyncio.Handle:
+    async def wait(self, task_id: str, task_input: WanInput, age: float, max_wait: float | None) -> TaskRecord:
         number = int(task_id.removeprefix("task-"))
-        record = TaskRecord(
+        return TaskRecord(
             task_id=task_id,
             state=TaskState.SUCCESS,
             urls=(f"https://host/{number}.mp4",),
             completed_at=DAY - timedelta(minutes=number),  # the later ones are done first
         )
-        return asyncio.get_running_loop().call_soon(done, record)
 
     async def download(self, key: str, record: TaskRecord) -> Path | str:
         self.asked.append(key)
@@ -82,12 +78,10 @@ class Provider:
         self, count: int, journal: Path | None, *, fetch: bool = True, replay: bool = True, most: int = 100
     ) -> Batch:
         download: Callable[[str, TaskRecord], Awaitable[Path | str]] | None = self.download if fetch else None
-        steps = Steps(submit=self.submit, permits=Permits(), watch=self.watch, download=download)
-        ledger = (
-            NoJournal() if journal is None else Journalled(journal, replay=replay, resubmit_unknown=False, fetch=fetch)
-        )
+        service = Service(submit=self.submit, wait=self.wait, download=download)
+        ledger = Ledger(journal, service, replay)
         inputs = [(f"k{number}", Wan22TextToVideoTurbo(prompt=str(number))) for number in range(count)]
-        return Batch(steps, inputs, ledger, max_in_flight=most, max_credits=None)
+        return Batch(Run(service, inputs, ledger, max_in_flight=most))
 
 
 async def collect(batch: Batch) -> dict[str, Outcome]:
@@ -196,7 +190,7 @@ async def test_earlier_clips_wait_for_a_slow_caller(tmp_path: Path) -> None:
         async for _ in results:
             taken += 1
             await asyncio.sleep(0.002)
-            assert len(provider.asked) <= taken + AHEAD
+            assert len(provider.asked) <= taken + EARLIER
     assert taken == 60
 
 
@@ -272,11 +266,43 @@ async def test_clips_are_named_by_their_keys(tmp_path: Path) -> None:
     async with emulator.serve() as url, client(url) as wan:
         found = await collect(wan.batch(inputs, download_to=str(tmp_path / "clips")))
     assert sorted(found) == sorted(keys)
-    assert found["fox"].path == tmp_path / "clips" / "fox.mp4"
+    assert found["fox"].path == tmp_path / "clips" / f"fox-{found['fox'].task_id}.mp4"
     assert len(names(tmp_path / "clips")) == len(keys)
     assert names(tmp_path) == ["clips"]
     assert {Path(str(outcome.path)).parent for outcome in found.values()} == {tmp_path / "clips"}
     assert emulator.stats.keys_shown == 0
+
+
+async def test_equal_keys_make_files_of_their_own(tmp_path: Path) -> None:
+    emulator = Emulator("secret-key", seconds=0.05, limit=None, query_limit=None, render=False)
+    clips = {f"/clip{number}.mp4": bytes([number]) * 1000 for number in range(4)}
+    keys = ["fox", "fox", "Fox", "fo/x"]
+    inputs = [(key, Wan22TextToVideoTurbo(prompt=str(number))) for number, key in enumerate(keys)]
+    async with emulator.serve() as url, serving(MediaHost()) as host, client(url) as wan:
+        host.clips = clips
+        for day in range(2):
+            emulator.faults = [
+                Fault("redirect", message=f"{host.url}/clip{number}.mp4", times=1) for number in range(4)
+            ]
+            async with wan.batch(inputs, download_to=tmp_path) as results:
+                found = [outcome async for outcome in results]
+            assert len({outcome.path for outcome in found}) == 4
+            assert len(names(tmp_path)) == 4 * (day + 1)
+    served = {asked.path for asked in host.asked}
+    assert served == set(clips)
+    assert sorted(path.read_bytes()[:1] for path in tmp_path.iterdir()) == sorted(bytes([n]) for n in [0, 1, 2, 3] * 2)
+
+
+async def test_a_target_that_cannot_work_is_told_before_anything_is_paid(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    emulator = Emulator("secret-key", seconds=0.05, limit=None, query_limit=None, render=False)
+    async with emulator.serve() as url, client(url) as wan:
+        for where in (tmp_path / "file", tmp_path / "file" / "x", "/proc/x"):
+            batch = wan.batch([Wan22TextToVideoTurbo(prompt="p")], journal=tmp_path / "run.db", download_to=where)
+            with pytest.raises(ConfigurationError, match=f"^download_to: '{where}' cannot be written: .*; allowed: "):
+                await collect(batch)
+    assert emulator.stats.created == 0
+    assert names(tmp_path) == ["file"]
 
 
 async def test_links_that_expired_between_runs_are_replaced(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ import pytest
 from wan_async import (
     InvalidInputError,
     NotFoundError,
+    TaskRecord,
+    TaskState,
     TransportError,
     WanClient,
     WanError,
@@ -24,7 +26,7 @@ from wan_async._transfers import downloads as downloads_module
 from wan_async._transfers import files
 
 from .hosts import CLIP, MediaHost, link, serving
-from .support import client, finished, names
+from .support import PNG, client, finished, names
 
 
 async def test_a_record_into_a_folder_is_named_by_its_task(host: MediaHost, wan: WanClient, tmp_path: Path) -> None:
@@ -42,6 +44,16 @@ async def test_a_missing_folder_is_made(host: MediaHost, wan: WanClient, tmp_pat
     assert path.read_bytes() == CLIP
 
 
+async def test_a_picture_is_named_as_one(host: MediaHost, wan: WanClient, tmp_path: Path) -> None:
+    host.content = PNG + CLIP
+    for _ in range(2):
+        path = await wan.download(finished(link(host), "one"), tmp_path)
+        assert path == tmp_path / "one.png"
+    assert await wan.download(link(host), tmp_path / "as named.mp4") == tmp_path / "as named.mp4"
+    assert names(tmp_path) == ["as named.mp4", "one.png"]
+    assert len(host.asked) == 2
+
+
 async def test_links_of_equal_names_are_different_files(host: MediaHost, wan: WanClient, tmp_path: Path) -> None:
     first = await wan.download(f"{host.url}/a/clip.mp4?signature=1", tmp_path)
     second = await wan.download(f"{host.url}/b/clip.mp4", tmp_path)
@@ -50,19 +62,92 @@ async def test_links_of_equal_names_are_different_files(host: MediaHost, wan: Wa
     assert len(host.asked) == 2
 
 
-async def test_a_whole_file_costs_no_request(host: MediaHost, wan: WanClient, tmp_path: Path) -> None:
+@pytest.mark.parametrize("there", [b"", b"another", CLIP[::-1], CLIP])
+async def test_a_file_that_the_caller_named_is_replaced(
+    host: MediaHost, wan: WanClient, tmp_path: Path, there: bytes
+) -> None:
     target = tmp_path / "clip.mp4"
-    target.write_bytes(b"whole")
-    assert await wan.download(link(host), target) == target
-    assert target.read_bytes() == b"whole"
-    assert not host.asked
-
-
-async def test_an_empty_file_is_replaced(host: MediaHost, wan: WanClient, tmp_path: Path) -> None:
-    target = tmp_path / "clip.mp4"
-    target.touch()
-    await wan.download(link(host), target)
+    target.write_bytes(there)
+    assert await wan.download(finished(link(host)), target) == target
     assert target.read_bytes() == CLIP
+    assert len(host.asked) == 1
+
+
+async def test_a_file_is_replaced_at_once_and_whole(host: MediaHost, wan: WanClient, tmp_path: Path) -> None:
+    target = tmp_path / "clip.mp4"
+    target.write_bytes(b"another")
+    host.break_every, host.ranges = 100_000, False
+    download = asyncio.create_task(wan.download(link(host), target))
+    while len(host.asked) < 3:
+        assert target.read_bytes() == b"another"
+        await asyncio.sleep(0.001)
+    host.break_every = None
+    await download
+    assert target.read_bytes() == CLIP
+
+
+async def test_a_clip_that_this_client_wrote_costs_no_request(host: MediaHost, wan: WanClient, tmp_path: Path) -> None:
+    for _ in range(2):
+        assert await wan.download(finished(link(host), "one"), tmp_path) == tmp_path / "one.mp4"
+        assert await wan.download(link(host), tmp_path / "by link") == tmp_path / "by link"
+    assert len(host.asked) == 2
+
+
+async def test_a_path_comes_back_as_it_was_given(
+    host: MediaHost, wan: WanClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for to, given in (("x.mp4", Path("x.mp4")), (tmp_path / "x.mp4", tmp_path / "x.mp4"), ("a/", Path("a/t1.mp4"))):
+        assert await wan.download(finished(link(host)), to) == given
+    monkeypatch.chdir(tmp_path / "a")
+    assert await wan.download(finished(link(host)), tmp_path / "x.mp4") == tmp_path / "x.mp4"
+    assert await wan.download(finished(link(host)), "t1.mp4") == Path("t1.mp4")
+    assert len(host.asked) == 2
+
+
+async def test_a_file_that_somebody_changed_is_fetched_again(host: MediaHost, wan: WanClient, tmp_path: Path) -> None:
+    path = await wan.download(finished(link(host)), tmp_path)
+    other = tmp_path / "other"
+    other.write_bytes(CLIP[::-1])
+    other.replace(path)
+    await wan.download(finished(link(host)), tmp_path)
+    assert path.read_bytes() == CLIP
+    path.unlink()
+    await wan.download(finished(link(host)), tmp_path)
+    assert path.read_bytes() == CLIP
+    assert len(host.asked) == 3
+
+
+async def test_another_client_believes_no_file(host: MediaHost, wan: WanClient, tmp_path: Path) -> None:
+    path = await wan.download(finished(link(host)), tmp_path)
+    host.content = CLIP[::-1]
+    async with client(host.url) as other:
+        assert await other.download(finished(link(host)), tmp_path) == path
+    assert path.read_bytes() == CLIP[::-1]
+
+
+async def test_two_tasks_into_one_file_are_not_taken_for_one_another(
+    host: MediaHost, wan: WanClient, tmp_path: Path
+) -> None:
+    async with serving(MediaHost(CLIP[::-1])) as other:
+        records = finished(link(host), "one"), finished(link(other), "two")
+        for number, content in ((0, CLIP), (1, CLIP[::-1]), (0, CLIP)):
+            path = await wan.download(records[number], tmp_path / "clip.mp4")
+            assert path.read_bytes() == content
+        host.pause = other.pause = 0.05
+        await asyncio.gather(*[wan.download(records[number % 2], path) for number in range(6)])
+        assert path.read_bytes() in (CLIP, CLIP[::-1])
+    assert names(tmp_path) == ["clip.mp4"]
+
+
+async def test_of_two_callers_one_may_leave(host: MediaHost, wan: WanClient, tmp_path: Path) -> None:
+    host.pause = 0.1
+    first, second = [asyncio.create_task(wan.download(finished(link(host)), tmp_path)) for _ in range(2)]
+    while not host.asked:
+        await asyncio.sleep(0.001)
+    first.cancel()
+    assert (await second).read_bytes() == CLIP
+    assert names(tmp_path) == ["t1.mp4"]
 
 
 async def test_two_downloads_of_one_clip_fetch_it_once(host: MediaHost, wan: WanClient, tmp_path: Path) -> None:
@@ -208,10 +293,20 @@ async def test_downloads_at_once_are_bounded(host: MediaHost, wan: WanClient, tm
     assert host.most_under_way == downloads_module.AT_ONCE
 
 
-@pytest.mark.parametrize("given", ["clip.mp4", "ftp://host/x", 5, None, finished("nix")])
+RUNNING = TaskRecord(task_id="t1", state=TaskState.GENERATING)
+
+
+@pytest.mark.parametrize("given", ["clip.mp4", "ftp://host/x", "https://host/fox in rain.mp4", 5, None, RUNNING])
 async def test_what_is_no_link_is_refused(host: MediaHost, wan: WanClient, tmp_path: Path, given: str) -> None:
     with pytest.raises(InvalidInputError, match="record_or_url"):
         await wan.download(given, tmp_path)
+
+
+@pytest.mark.parametrize("to", ["", "a\0b", "s3://bucket/x", b"clips", 5, None])
+async def test_what_is_no_path_is_refused(host: MediaHost, wan: WanClient, to: str) -> None:
+    with pytest.raises(InvalidInputError, match=r"^to: "):
+        await wan.download(link(host), to)
+    assert not host.asked
 
 
 async def test_the_servers_names_lead_nowhere(host: MediaHost, wan: WanClient, tmp_path: Path) -> None:

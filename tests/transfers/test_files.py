@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from wan_async._transfers import files
-from wan_async._transfers.files import PartFile, is_whole
+from wan_async._transfers.files import PartFile, require_replaceable, stamp_of, try_folder
 
 from .support import names
 
 
 def opened(target: Path) -> PartFile:
     part = PartFile(target)
-    assert part.open()
+    part.open()
     return part
 
 
@@ -24,8 +24,9 @@ def test_a_file_appears_when_it_is_finished(tmp_path: Path) -> None:
     part.write(b"12")
     assert names(tmp_path) == [".a.mp4.part"]
     part.write(b"34")
-    part.finish()
+    stamp = part.finish()
     part.discard()
+    assert stamp == stamp_of(tmp_path / "a.mp4")
     assert (tmp_path / "a.mp4").read_bytes() == b"1234"
     assert names(tmp_path) == ["a.mp4"]
 
@@ -134,7 +135,33 @@ def test_nothing_is_written_once_it_is_discarded(tmp_path: Path) -> None:
 def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(FileExistsError, match="pipe"):
-        is_whole(tmp_path / "pipe")
+        require_replaceable(tmp_path / "pipe")
+
+
+def test_a_file_that_takes_anothers_place_has_another_stamp(tmp_path: Path) -> None:
+    def written() -> Path:
+        part = opened(tmp_path / "a.mp4")
+        part.write(b"same")
+        part.finish()
+        return tmp_path / "a.mp4"
+
+    first = stamp_of(written())
+    assert first is not None
+    assert stamp_of(written()) != first
+    (tmp_path / "a.mp4").unlink()
+    assert stamp_of(tmp_path / "a.mp4") is None
+
+
+def test_a_folder_is_made_and_tried_and_nothing_is_left(tmp_path: Path) -> None:
+    try_folder(tmp_path / "a" / "b")
+    assert names(tmp_path / "a") == ["b"]
+    assert names(tmp_path / "a" / "b") == []
+
+
+@pytest.mark.parametrize("folder", ["/proc/x", "/proc/self/x"])
+def test_a_folder_that_cannot_be_made_is_told(folder: str) -> None:
+    with pytest.raises(OSError):
+        try_folder(Path(folder))
 
 
 def test_a_folder_that_is_a_file_is_told(tmp_path: Path) -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import pytest
 import pytest_asyncio
+from msgspec import UNSET, Meta, UnsetType
 
 from wan_async import (
     ConfigurationError,
@@ -26,13 +26,19 @@ from wan_async import (
     WanInput,
 )
 from wan_async._batch import Batch
-from wan_async._calls import Intent
-from wan_async._local_files import files_in, path_to_text, with_paths, with_urls
+from wan_async._calls import Recorder
+from wan_async._inputs.local_files import KINDS, files_in, path_to_text, with_paths, with_urls
+from wan_async._policy.limiter import Permit
 from wan_async._transfers import uploads
-from wan_async._transfers.inputs import LARGEST, submit_with_files
+from wan_async._transfers.inputs import check, submit_with_files
+from wan_async._transfers.sources import StoredSource
 from wan_async.emulator import Emulator, Fault
 
 from .support import MP4, PNG, client
+
+MP3 = b"ID3\x03" + bytes(100)
+OGG = b"OggS\x00\x02" + bytes(60)
+LARGEST = KINDS["image"].largest
 
 
 @pytest_asyncio.fixture
@@ -106,6 +112,47 @@ async def test_a_file_that_no_model_takes_is_refused_before_anything_is_paid(
     assert caught.value.field == "image_urls[0]"
     assert caught.value.given == path
     assert emulator.stats.created == emulator.stats.uploads == 0
+
+
+class Spoken(WanInput, frozen=True, kw_only=True):
+    """An input with all the kinds that the five models do not have."""
+
+    model = "wan/spoken"
+    audio_url: Annotated[str, Meta(extra={"url": True, "media": "audio"})] | UnsetType = UNSET
+    voice: Annotated[str, Meta(extra={"url": True, "media": "voice"})] | UnsetType = UNSET
+    video: Annotated[str, Meta(extra={"url": True, "media": "edited"})] | UnsetType = UNSET
+
+
+@pytest.mark.parametrize(
+    ("field", "content", "size", "refused"),
+    [
+        ("audio_url", MP3, 10 << 20, None),
+        ("audio_url", OGG, 100, None),
+        ("audio_url", MP3, (10 << 20) + 1, "at most 10 MB"),
+        ("audio_url", PNG, 5000, "audio/mpeg or audio/wav or audio/ogg .* image/png"),
+        ("voice", MP3, 15 << 20, None),
+        ("voice", MP3, (15 << 20) + 1, "at most 15 MB"),
+        ("voice", OGG, 100, "audio/wav or audio/mpeg; this one is audio/ogg"),
+        ("video", MP4, 11 << 20, None),
+        ("video", MP3, 100, "at most 100 MB that is video/mp4 or video/quicktime"),
+    ],
+)
+async def test_sound_and_long_videos_have_sizes_and_types_of_their_own(
+    tmp_path: Path, field: str, content: bytes, size: int, refused: str | None
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(content + bytes(size - len(content)) if size > len(content) else content)
+    given: dict[str, Any] = {field: path}
+    (file,) = files_in(Spoken(**given))
+    source = StoredSource(path, field)
+    await source.inspect()
+    if refused is None:
+        check(file, source)
+    else:
+        with pytest.raises(InvalidInputError, match=refused) as caught:
+            check(file, source)
+        assert caught.value.field == field
+    await source.aclose()
 
 
 async def test_a_file_of_ten_megabytes_is_taken(wan: WanClient, tmp_path: Path) -> None:
@@ -186,17 +233,11 @@ async def test_an_upload_that_fails_costs_the_item_not_the_batch(
     assert emulator.stats.created == 2
 
 
-@pytest.mark.parametrize("lacking", ["host", "extra"])
-async def test_what_every_upload_lacks_stops_the_batch(
-    emulator: Emulator, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lacking: str
-) -> None:
-    if lacking == "extra":
-        monkeypatch.setitem(sys.modules, "puremagic", None)
+async def test_what_every_upload_lacks_stops_the_batch(emulator: Emulator, image: Path, tmp_path: Path) -> None:
     inputs = [Wan22ImageToVideoTurbo(prompt=str(number), image_url=image) for number in range(1000)]
-    named = {"host": "APIKLEY_UPLOAD_URL", "extra": r'pip install "wan-async\[files\]"'}[lacking]
-    async with emulator.serve() as url, client(url, upload=lacking == "extra") as wan:
+    async with emulator.serve() as url, client(url) as wan:
         batch = wan.batch(inputs, journal=tmp_path / "run.db")
-        with pytest.raises(ConfigurationError, match=named):
+        with pytest.raises(ConfigurationError, match="APIKLEY_UPLOAD_URL"):
             await outcomes(batch)
     assert batch.stats.pulled < 200
     assert emulator.stats.created == 0
@@ -211,7 +252,7 @@ async def test_files_that_waited_too_long_are_uploaded_again(
     clock = now
 
     class Told:
-        permit: float | None = None
+        permit: Permit | None = None
 
         async def begin(self) -> None:
             began.append("begun")
@@ -219,7 +260,7 @@ async def test_files_that_waited_too_long_are_uploaded_again(
         async def again(self, error: Exception) -> None:
             raise AssertionError
 
-    async def submit(ready: WanInput, intent: Intent | None) -> str:
+    async def submit(ready: WanInput, intent: Recorder | None) -> str:
         nonlocal clock
         assert isinstance(ready, Wan22ImageToVideoTurbo)
         urls.append(ready.image_url)
@@ -266,8 +307,8 @@ def test_files_are_found_by_field() -> None:
     one, two = Path("one"), Path("two")
     found = files_in(Wan22AnimateMove(video_url=one, image_url=two))
     assert [(file.field, file.path, file.kind) for file in found] == [
-        ("video_url", one, "video"),
-        ("image_url", two, "image"),
+        ("video_url", one, KINDS["video"]),
+        ("image_url", two, KINDS["image"]),
     ]
     assert not files_in(Wan22TextToVideoTurbo(prompt="p"))
     ready = with_urls(Wan26ImageToVideo(prompt="pp", image_urls=[one]), {one: "https://host/1"})

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wan_async._transfers.resume import Body, Changed, Have, Later, Refused, Version, Whole, decide, headers_for
+from wan_async._transfers.resume import (
+    Body,
+    Changed,
+    Complete,
+    Have,
+    LinkRefused,
+    TryLater,
+    Version,
+    decide,
+    headers_for,
+)
 
 HAVE = Have(100, Version('"e"', "Mon", 300))
 PART = {"Content-Range": "bytes 100-299/300", "Content-Length": "200", "ETag": '"e"'}
@@ -48,7 +58,7 @@ def test_the_missing_part_is_added(headers: dict[str, str]) -> None:
 )
 def test_a_part_that_does_not_fit_begins_anew(wrong: dict[str, str]) -> None:
     assert decide(206, {**PART, **wrong}, HAVE) == Changed()
-    assert isinstance(decide(206, {**PART, **wrong}, Have()), Later)
+    assert isinstance(decide(206, {**PART, **wrong}, Have()), TryLater)
 
 
 def test_without_ranges_the_known_part_is_passed_over() -> None:
@@ -67,30 +77,30 @@ def test_a_compressed_length_is_not_the_clips() -> None:
 
 def test_nothing_more_is_whole_if_the_length_agrees() -> None:
     whole = Have(300, HAVE.version)
-    assert decide(416, {"Content-Range": "bytes */300"}, whole) == Whole()
+    assert decide(416, {"Content-Range": "bytes */300"}, whole) == Complete()
     assert decide(416, {"Content-Range": "bytes */299"}, whole) == Changed()
     assert decide(416, {"Content-Range": "bytes */300", "ETag": '"f"'}, whole) == Changed()
     assert decide(416, {}, whole) == Changed()
-    assert isinstance(decide(416, {"Content-Range": "bytes */0"}, Have()), Later)
+    assert isinstance(decide(416, {"Content-Range": "bytes */0"}, Have()), TryLater)
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
 def test_refusals_are_about_the_link(status: int) -> None:
-    assert isinstance(decide(status, {}, HAVE), Refused)
+    assert isinstance(decide(status, {}, HAVE), LinkRefused)
 
 
 @pytest.mark.parametrize("kind", ["text/html; charset=utf-8", "application/json", "Application/XML"])
 def test_a_page_is_no_clip(kind: str) -> None:
-    assert isinstance(decide(200, {"Content-Type": kind, "Content-Length": "9"}, Have()), Refused)
+    assert isinstance(decide(200, {"Content-Type": kind, "Content-Length": "9"}, Have()), LinkRefused)
 
 
 @pytest.mark.parametrize("status", [204, 304, 400, 408, 429, 500, 503])
 def test_the_rest_may_pass(status: int) -> None:
-    assert isinstance(decide(status, {}, HAVE), Later)
+    assert isinstance(decide(status, {}, HAVE), TryLater)
 
 
 def test_an_empty_answer_is_no_clip() -> None:
-    assert isinstance(decide(200, {"Content-Length": "0"}, Have()), Later)
+    assert isinstance(decide(200, {"Content-Length": "0"}, Have()), TryLater)
 
 
 texts = st.sampled_from(["", '"a"', '"b"', 'W/"a"'])
@@ -120,6 +130,6 @@ def test_what_is_added_is_never_known_to_be_of_another_version(
         assert version.etag in (None, "", headers["ETag"]) or not headers["ETag"]
         assert version.total in (None, verdict.version.total)
         assert verdict.skip == (size if status == 200 else 0)
-    if isinstance(verdict, Whole):
+    if isinstance(verdict, Complete):
         assert headers["Content-Range"].endswith(f"/{size}")
         assert version.total in (None, size)

@@ -6,8 +6,7 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
-from hashlib import blake2b
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
@@ -20,9 +19,7 @@ from wan_async import (
 from wan_async._transfers.sources import StoredSource
 
 from .support import client
-from .upload_host import UploadHost, taking_uploads
-
-MEGABYTE = os.urandom(1 << 20)
+from .upload_host import MEGABYTE, UploadHost, taking_uploads
 
 
 @pytest_asyncio.fixture
@@ -35,16 +32,6 @@ async def host() -> AsyncGenerator[UploadHost]:
 async def wan(host: UploadHost) -> AsyncGenerator[WanClient]:
     async with client(host.url, upload=True) as wan:
         yield wan
-
-
-async def stream(content: bytes, piece: int = 10_000) -> AsyncIterator[bytes]:
-    for at in range(0, len(content), piece):
-        await asyncio.sleep(0)
-        yield content[at : at + piece]
-
-
-def hashed(content: bytes) -> str:
-    return blake2b(content).hexdigest()
 
 
 async def test_a_file_that_shrinks_is_refused(host: UploadHost, wan: WanClient, tmp_path: Path) -> None:
@@ -63,7 +50,7 @@ async def test_a_file_that_grows_is_sent_as_it_was_found(tmp_path: Path) -> None
     path = tmp_path / "a"
     path.write_bytes(b"12345")
     source = StoredSource(path)
-    await source.look()
+    await source.inspect()
     path.write_bytes(b"1234567890")
     await source.rewind()
     assert (bytes(await source.read()), bytes(await source.read())) == (b"12345", b"")

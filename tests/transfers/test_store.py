@@ -16,11 +16,12 @@ import pytest
 import pytest_asyncio
 
 from wan_async import ConfigurationError, Outcome, Retry, TransportError, Wan22TextToVideoTurbo, WanClient
+from wan_async._transfers import store
 from wan_async._transfers.store import opened_store
 from wan_async.emulator import Emulator, Fault
 
 from .hosts import CLIP, MediaHost, serving
-from .support import client
+from .support import PNG, client, finished
 
 obstore = pytest.importorskip("obstore", reason="needs the extra store")
 
@@ -34,10 +35,14 @@ async def host() -> AsyncGenerator[MediaHost]:
         yield host
 
 
+@pytest.fixture
+def emulator() -> Emulator:
+    return Emulator("secret-key", seconds=0.05, limit=None, query_limit=None, render=False)
+
+
 @pytest_asyncio.fixture
-async def wan(host: MediaHost) -> AsyncGenerator[WanClient]:
+async def wan(host: MediaHost, emulator: Emulator) -> AsyncGenerator[WanClient]:
     """A client of a provider all of whose clips are at the media host."""
-    emulator = Emulator("secret-key", seconds=0.05, limit=None, query_limit=None, render=False)
     emulator.faults = [Fault("redirect", message=f"{host.url}/clip.mp4")]
     async with emulator.serve() as url, client(url, max_elapsed=0.5) as wan:
         yield wan
@@ -99,6 +104,13 @@ async def fetched(wan: WanClient, to: str, *keys: str, journal: Path | None = No
         return {outcome.key: outcome async for outcome in results}
 
 
+async def put(wan: WanClient, to: str, key: str) -> str:
+    """Where the clip of that key was put."""
+    (outcome,) = (await fetched(wan, to, key)).values()
+    assert outcome.error is None
+    return str(outcome.path)
+
+
 async def stored(url: str) -> bytes:
     opened, prefix = opened_store(url.rpartition("/")[0])
     answer = await obstore.get_async(opened, prefix + url.rpartition("/")[2])
@@ -107,7 +119,7 @@ async def stored(url: str) -> bytes:
 
 async def test_clips_go_into_memory(wan: WanClient, host: MediaHost) -> None:
     found = await fetched(wan, "memory://clips/today/", "fox", "../x")
-    assert found["fox"].path == "memory://clips/today/fox.mp4"
+    assert found["fox"].path == f"memory://clips/today/fox-{found['fox'].task_id}.mp4"
     assert str(found["../x"].path).startswith("memory://clips/today/_")
     for outcome in found.values():
         assert await stored(str(outcome.path)) == CLIP
@@ -117,14 +129,20 @@ async def test_clips_go_into_memory(wan: WanClient, host: MediaHost) -> None:
 async def test_clips_go_to_s3(wan: WanClient, host: MediaHost, bucket: str, clip: bytes) -> None:
     host.content = clip
     found = await fetched(wan, f"s3://{bucket}/a/b", "fox")
-    assert found["fox"].path == f"s3://{bucket}/a/b/fox.mp4"
-    assert await stored(f"s3://{bucket}/a/b/fox.mp4") == clip
+    assert found["fox"].path == f"s3://{bucket}/a/b/fox-{found['fox'].task_id}.mp4"
+    assert await stored(str(found["fox"].path)) == clip
+    opened, _ = opened_store(f"s3://{bucket}")
+    assert [one["path"].startswith("a/b/fox-") for page in opened.list() for one in page] == [True]
+
+
+async def test_a_picture_is_named_as_one(wan: WanClient, host: MediaHost) -> None:
+    host.content = PNG
+    assert (await put(wan, "memory://pictures", "fox")).endswith(".png")
 
 
 async def test_a_source_that_breaks_is_gone_on_with(wan: WanClient, host: MediaHost, bucket: str) -> None:
     host.content, host.break_every = LARGE, 3_000_000
-    await fetched(wan, f"s3://{bucket}", "fox")
-    assert await stored(f"s3://{bucket}/fox.mp4") == LARGE
+    assert await stored(await put(wan, f"s3://{bucket}", "fox")) == LARGE
     assert host.sent < len(LARGE) * 1.3, "what was there was fetched again"
 
 
@@ -144,50 +162,58 @@ async def test_a_source_that_stays_broken_leaves_no_object_and_no_parts(
 async def test_a_file_that_changes_is_put_anew(wan: WanClient, host: MediaHost, bucket: str) -> None:
     host.content, host.break_every = LARGE, 12_000_000
     host.change_at(2, LARGE[::-1])
-    await fetched(wan.with_options(retry=Retry(max_elapsed=20.0)), f"s3://{bucket}", "fox")
-    assert await stored(f"s3://{bucket}/fox.mp4") == LARGE[::-1]
+    path = await put(wan.with_options(retry=Retry(max_elapsed=20.0)), f"s3://{bucket}", "fox")
+    assert await stored(path) == LARGE[::-1]
 
 
 @pytest.mark.parametrize("clip", [CLIP, LARGE])
-async def test_what_is_there_is_not_overwritten(wan: WanClient, host: MediaHost, bucket: str, clip: bytes) -> None:
+async def test_equal_keys_and_what_is_there_are_never_mixed_up(
+    wan: WanClient, host: MediaHost, bucket: str, clip: bytes
+) -> None:
     opened, _ = opened_store(f"s3://{bucket}")
     await obstore.put_async(opened, "fox.mp4", b"precious")
-    host.content = clip
-    found = await fetched(wan, f"s3://{bucket}", "fox")
-    assert found["fox"].path == f"s3://{bucket}/fox.mp4"
+    paths: set[str] = set()
+    for content in (clip, clip[::-1]):
+        host.content = content
+        paths.add(path := await put(wan, f"s3://{bucket}", "fox"))
+        assert await stored(path) == content
+    assert len(paths) == 2
     assert await stored(f"s3://{bucket}/fox.mp4") == b"precious"
-    assert not host.asked
 
 
-async def test_what_came_meanwhile_is_not_overwritten(wan: WanClient, host: MediaHost) -> None:
-    host.pause = 0.3
-    opened, prefix = opened_store("memory://race")
-    fetching = asyncio.create_task(fetched(wan, "memory://race", "fox"))
-    while not host.asked:
-        await asyncio.sleep(0.01)
-    await obstore.put_async(opened, f"{prefix}fox.mp4", b"precious")
-    assert (await fetching)["fox"].path == "memory://race/fox.mp4"
-    assert await stored("memory://race/fox.mp4") == b"precious"
+async def test_an_object_of_the_same_task_is_put_anew(wan: WanClient, host: MediaHost) -> None:
+    path = await put(wan, "memory://again", "fox")
+    opened, prefix = opened_store("memory://again")
+    await obstore.put_async(opened, prefix + path.rpartition("/")[2], b"what a killed run left")
+    target = store.StoreFolder("memory://again", lambda: wan._transfers.downloads)  # pyright: ignore[reportPrivateUsage]
+    task_id = path.rpartition("-")[2].removesuffix(".mp4")
+    assert await target.fetch("fox", finished(f"{host.url}/clip.mp4", task_id)) == path
+    assert await stored(path) == CLIP
 
 
 async def test_the_journal_knows_the_object(wan: WanClient, host: MediaHost, tmp_path: Path) -> None:
     first = await fetched(wan, "memory://journalled", "fox", journal=tmp_path / "run.db")
     again = await fetched(wan, "memory://journalled", "fox", journal=tmp_path / "run.db")
     assert again["fox"].replayed
-    assert again["fox"].path == first["fox"].path == "memory://journalled/fox.mp4"
+    assert again["fox"].path == first["fox"].path
+    assert str(again["fox"].path).startswith("memory://journalled/fox-")
 
 
-@pytest.mark.parametrize("step", ["head_async", "put_async"])
 @pytest.mark.parametrize(
     ("fault", "told"), [("PermissionDeniedError", OSError), ("UnauthenticatedError", OSError), ("GenericError", None)]
 )
 async def test_a_store_that_does_not_allow_it_stops_the_batch_and_one_that_is_down_does_not(
-    wan: WanClient, monkeypatch: pytest.MonkeyPatch, step: str, fault: str, told: type[OSError] | None
+    wan: WanClient, monkeypatch: pytest.MonkeyPatch, fault: str, told: type[OSError] | None
 ) -> None:
-    async def refuse(*_: object, **__: object) -> None:
-        raise getattr(obstore.exceptions, fault)("no\n\nDebug source:\nsecrets")
+    put_async = obstore.put_async
 
-    monkeypatch.setattr(obstore, step, refuse)
+    async def refuse(opened: object, path: str, content: object, **_: object) -> None:
+        if content == b"trial":
+            await put_async(opened, path, content)
+        else:
+            raise getattr(obstore.exceptions, fault)("no\n\nDebug source:\nsecrets")
+
+    monkeypatch.setattr(obstore, "put_async", refuse)
     if told is not None:
         with pytest.raises(told, match=r"^no$"):
             await fetched(wan, "memory://refused", *map(str, range(500)))
@@ -197,10 +223,38 @@ async def test_a_store_that_does_not_allow_it_stops_the_batch_and_one_that_is_do
     assert "secrets" not in str(found["fox"].error)
 
 
-async def test_a_missing_bucket_stops_the_batch(wan: WanClient, host: MediaHost, s3: str) -> None:
+async def test_a_missing_bucket_is_told_before_anything_is_paid(
+    wan: WanClient, host: MediaHost, s3: str, emulator: Emulator
+) -> None:
     assert s3
-    with pytest.raises(OSError, match="missing-bucket"):
-        await fetched(wan, "s3://missing-bucket", *map(str, range(500)))
+    with pytest.raises(ConfigurationError) as caught:
+        await fetched(wan, "s3://missing-bucket/x", *map(str, range(500)))
+    assert str(caught.value) == (
+        "download_to: 's3://missing-bucket/x' cannot be written: NoSuchBucket: The specified bucket does not exist; "
+        "allowed: a bucket that is there and that these credentials may write to"
+    )
+    assert emulator.stats.created == 0
+
+
+async def test_a_bucket_that_vanishes_stops_the_batch_in_words(
+    wan: WanClient, host: MediaHost, bucket: str, s3: str
+) -> None:
+    target = store.StoreFolder(f"s3://{bucket}", lambda: wan._transfers.downloads)  # pyright: ignore[reportPrivateUsage]
+    await target.check()
+    async with aiohttp.ClientSession() as session, session.delete(f"{s3}/{bucket}") as response:
+        assert response.status == 204, "the trial is still there"
+    with pytest.raises(OSError, match=r"^NoSuchBucket: The specified bucket does not exist$"):
+        await target.fetch("fox", finished(f"{host.url}/clip.mp4"))
+
+
+async def test_a_store_that_does_not_answer_is_told(wan: WanClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def wait(*_: object) -> None:
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(obstore, "put_async", wait)
+    monkeypatch.setattr(store, "TRIAL", 0.05)
+    with pytest.raises(ConfigurationError, match=r"'memory://silent' cannot be written: no answer within 0.05 s"):
+        await fetched(wan, "memory://silent", "fox")
 
 
 @pytest.mark.parametrize("url", ["ftp://host/x", "s3://", "https://host/x", "file:///tmp"])

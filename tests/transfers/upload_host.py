@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from aiohttp import BodyPartReader, web
+
+MEGABYTE = os.urandom(1 << 20)
+
+
+async def stream(content: bytes, piece: int = 10_000) -> AsyncIterator[bytes]:
+    for at in range(0, len(content), piece):
+        await asyncio.sleep(0)
+        yield content[at : at + piece]
+
+
+def hashed(content: bytes) -> str:
+    return blake2b(content).hexdigest()
+
 
 JSON = {"Content-Type": "application/json"}
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from ..certificates import authority, untrusted
+from ..certificates import authority, trusting, untrusted
 
-__all__ = ["authority", "untrusted"]
+__all__ = ["authority", "trusting", "untrusted"]

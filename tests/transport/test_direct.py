@@ -1,9 +1,10 @@
-"""Calls made directly on a session's connections: the same on the wire, and nothing hidden from those who look on."""
+"""Calls made directly on a session's connections: the same on the wire, and nothing hidden from whoever watches."""
 
 from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
@@ -11,8 +12,8 @@ import aiohttp
 import pytest
 
 from wan_async import SessionPool, TransportError
-from wan_async import _direct as direct
 from wan_async._protocol import Request, requests
+from wan_async._transport import direct
 
 from ..servers import (
     Peer,
@@ -31,7 +32,7 @@ ANSWER = http(200, b"{}")
 
 
 async def received(*sent: Request, prefix: str = "") -> list[Received]:
-    """What a server gets, all on one connection."""
+    """The requests that a server gets, all on one connection."""
     async with scripted() as server, SessionPool(connections=1) as pool:
         for one in sent:
             await pool.exchange(server.url + prefix, "k", one, 5.0)
@@ -45,10 +46,10 @@ async def test_a_session_puts_the_same_on_the_wire(prefix: str, monkeypatch: pyt
     monkeypatch.setattr(aiohttp, "__version__", "3.15.0")
     theirs = await received(CREATE, RECORD, CREATE, prefix=prefix)
 
-    def told(one: Received) -> tuple[object, ...]:
+    def shown(one: Received) -> tuple[object, ...]:
         return one.method, one.path, one.body, {k: v for k, v in one.headers.items() if k != "host"}
 
-    assert [told(one) for one in ours] == [told(one) for one in theirs]
+    assert [shown(one) for one in ours] == [shown(one) for one in theirs]
     assert ours[1].path == f"{prefix}/api/v1/jobs/recordInfo?taskId=an%20id"
 
 
@@ -58,7 +59,7 @@ async def test_the_host_is_told_with_its_port() -> None:
     assert server.received[0].headers["host"] == server.url.removeprefix("http://")
 
 
-# those who look on
+# those who watch
 
 
 Calls = list[tuple[str, str]]
@@ -346,3 +347,14 @@ def test_a_line_break_cannot_become_another_header(value: str) -> None:
     assert direct.lines([("A", "1"), ("B", "2")]) == "A: 1\r\nB: 2\r\n"
     with pytest.raises(ValueError, match="line break"):
         direct.lines([("A", "1"), ("Authorization", value)])
+
+
+async def test_another_aiohttp_is_told_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(aiohttp, "__version__", "3.99.1")
+    with caplog.at_level(logging.INFO, "wan_async"):
+        for _ in range(2):
+            async with scripted() as server, SessionPool() as pool:
+                await pool.exchange(server.url, "k", CREATE, 5.0)
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("WARNING", "API calls go by aiohttp's own sessions, slower: its 3.99.1 was not tried, only 3.14.x")
+    ]

@@ -1,242 +1,212 @@
-"""What a batch writes down, as the batch sees it; and the way to write nothing down."""
+"""The ledger of a batch: what earlier runs did comes back, what this run does is on disk before it counts.
+
+Without a journal nothing is written, and nothing comes back.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from functools import lru_cache
-from pathlib import Path
-from typing import Protocol, TypeAlias
+import os
+import time
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
 
-import msgspec
-from msgspec import UNSET
+from .._journal.entries import State
+from .._journal.opening import Replay
+from .._journal.store import (
+    Acceptance,
+    Asked,
+    Claimed,
+    Conflict,
+    Intent,
+    OverBudget,
+    Refused,
+    Taken,
+    TakenOver,
+    Withdrawal,
+    Written,
+)
+from ..models import WanInput
+from ..prices import unpriced
+from .earlier import Earlier
+from .entries import admitted, ending_of, learn_from, require_replay
+from .stages import UNSENT, Attempt, Ended, Item, Stage, Unfetched, price_of
 
-from .._protocol import TaskRecord
-from ..errors import JournalError, MaintenanceError, SubmissionUnknownError, TaskFailedError, TransportError, WanError
-from ..models import CustomInput, WanInput
-from ..prices import list_price
-from .outcome import Outcome
+if TYPE_CHECKING:
+    from .._journal.store import JournalStore
+    from .._policy.settings import RateLimit
+    from .service import Service
 
-Download: TypeAlias = Callable[[str, TaskRecord], Awaitable[Path | str]]
-"""(key, record) → where the clip is: a file, or the URL of an object."""
+KEPT = 14 * 86_400.0
+"""Seconds for which the provider keeps a task's files."""
+
+_ROUNDING = 1e-9
+"""Sums of fractional prices."""
 
 
-class Item(msgspec.Struct, frozen=True, gc=False):
-    """One item on its way: its key is settled, its input is valid.
+class Ledger:
+    """The run of a batch, as its journal knows it.
+
+    What is awaited is on disk then, or raises `JournalError`; what ends in `_nowait` is written in its order.
+
+    Args:
+        journal: where the journal is; None: nothing is written down.
+        service: what is done for the items: where it fetches clips, those that earlier runs did not fetch are
+            `unfetched`, not replayed; where it finds lost submissions, those of earlier runs are sought.
+        replay: give the finished outcomes of earlier runs again; "unseen": those that no caller's loop took.
+        resubmit_unknown: send again what earlier runs left with an unknown fate.
+        max_credits: what may be charged, earlier runs included; None: anything.
+        limit: the account's limit, noted for those who show what was used of it; what was sent lately counts in it.
 
     Attributes:
-        index: its position in the inputs.
-        key: its key.
-        input: its input.
-        content: its input as canonical JSON.
+        earlier: what earlier runs left, once it is open; None without a journal.
+        durable: whether anything is written.
+        shared: whether other workers write too.
+        charged: credits that were or may be charged for what this run submitted: what was consumed where that is known,
+            else the list price.
     """
 
-    index: int
-    key: str
-    input: WanInput
-    content: bytes
+    def __init__(
+        self,
+        journal: str | os.PathLike[str] | None,
+        service: Service,
+        replay: Replay = True,
+        resubmit_unknown: bool = False,
+        *,
+        max_credits: float | None = None,
+        limit: RateLimit | None = None,
+    ) -> None:
+        require_replay(replay)
+        self._journal = journal
+        self._learn, self._limiter = service.learn, service.limiter
+        self._replay: Replay = replay
+        self._resubmit_unknown = resubmit_unknown
+        self._fetch = service.download is not None
+        self._adopt_within = None if service.adoption is None else service.adoption.within
+        self._limit = limit
+        self._store: JournalStore | None = None
+        self._is_new = True
+        self.earlier: Earlier | None = None
+        self.durable: bool = journal is not None
+        self.shared: bool = False
+        self.max_credits = max_credits
+        self.charged: float = 0.0
 
-    @property
-    def price(self) -> float | None:
-        """Its list price in credits, None where no price is known."""
-        return _price(self.input)
+    async def open(self, failed: Callable[[Exception], None]) -> None:
+        """Open it; `failed` hears, later, of a write that failed where nobody waited."""
+        if self._journal is None:
+            return
+        from .._journal import open_store  # with sqlite3: 7 ms that importing wan_async does without
 
-
-class Resumed(msgspec.Struct, frozen=True):
-    """A task that an earlier run created and did not see end; `age` in seconds."""
-
-    item: Item
-    task_id: str
-    age: float
-
-
-class Lost(msgspec.Struct, frozen=True):
-    """A submission of unknown fate that a callback may still tell of, for `left` seconds; `error` if none does."""
-
-    item: Item
-    token: str
-    left: float
-    error: WanError
-
-
-Told: TypeAlias = Callable[[bool | JournalError], None]
-"""Called when a write is on disk (True), when it came too late (False), or with why it cannot be written."""
-
-
-class Ledger(Protocol):
-    """What a batch asks of its journal.
-
-    What is awaited is then on disk, or raises `JournalError`. What is told (`begin_ahead`, `withdraw`,
-    `accepted`, `finished`) is written in its order without anybody waiting; it never raises.
-    """
-
-    durable: bool
-    """Whether anything is written: without it, leaving a batch need not wait for answers under way."""
-
-    async def open(self, failed: Callable[[Exception], None]) -> float:
-        """Open, and give the credits that earlier runs spent or have running.
-
-        `failed` hears, later, of a write that failed where nobody is told.
-        """
-        ...
-
-    def admit_at_once(self, item: Item) -> Item | None:
-        """The item, with its final key, if it is to be sent and need not be looked up; else None."""
-        ...
-
-    async def admit(self, items: list[Item]) -> list[Item | Outcome | None]:
-        """Look items up: each is to be sent (with its final key), an outcome at once, or None if it is known."""
-        ...
-
-    async def begin(self, item: Item, token: str | None) -> bool | Outcome:
-        """Write the intent and the callback's token, before the POST.
-
-        Where another item of this run has the key, nothing is written: False if it is the same item, else the outcome.
-        """
-        ...
-
-    def begin_ahead(self, item: Item, token: str | None, told: Told) -> None:
-        """As `begin`, long enough before the POST that nobody waits; what another item has is told as False."""
-        ...
-
-    async def rival(self, item: Item) -> bool | Outcome:
-        """For an item whose key another one has: False if that is the same item, else the outcome."""
-        ...
-
-    def withdraw(self, item: Item) -> None:
-        """Write that nothing was created."""
-        ...
-
-    def accepted(self, item: Item, task_id: str) -> None:
-        """Write the task's id."""
-        ...
-
-    def finished(self, outcome: Outcome, told: Told) -> None:
-        """Write an outcome, before it is yielded."""
-        ...
-
-    async def fetched(self, outcome: Outcome) -> None:
-        """Write where a finished outcome's clip is, or why it could not be fetched."""
-        ...
-
-    async def unfetched(self) -> list[Outcome]:
-        """The next outcomes of earlier runs whose clip is to be fetched, the oldest first; an empty list at the end."""
-        ...
-
-    async def replays(self) -> list[Outcome]:
-        """The next outcomes of earlier runs; an empty list at the end."""
-        ...
-
-    async def resumed(self) -> list[Resumed]:
-        """The next tasks to wait for from earlier runs; an empty list at the end."""
-        ...
-
-    async def lost(self) -> list[Lost]:
-        """The next submissions of earlier runs to seek; an empty list at the end."""
-        ...
-
-    async def queued(self) -> list[Item]:
-        """The next items of earlier runs that are to be sent (again); an empty list at the end."""
-        ...
+        self._store = store = await open_store(self._journal, replay=self._replay, failed=failed)
+        self.earlier = Earlier(store, self._replay, fetch=self._fetch, adopt_within=self._adopt_within)
+        self.shared = store.shared
+        if self._resubmit_unknown:
+            await store.requeue((State.UNKNOWN,))
+        await store.wait_again(time.time() - KEPT)
+        self._is_new = await store.is_new()
+        if not self._is_new:
+            learn_from(await store.page((State.DONE,), 0), self._learn)
+        if self._limit is not None:
+            await store.set_limit(self._limit.n, self._limit.per)
+        if self._limiter is not None and self._limiter.memory and not self._is_new:
+            self._limiter.remember(await store.sent_since(time.time() - self._limiter.memory))
 
     async def aclose(self) -> None:
         """Finish what is being written, and close."""
-        ...
+        if self._store is not None:
+            await self._store.aclose()
 
+    # an item's way
 
-class NoJournal:
-    """Writes nothing down. A key is made of the input's content and its position."""
+    def item(self, index: int, key: str, task_input: WanInput) -> Item:
+        """The item of an input; without a journal a key is made of its content and its position.
 
-    durable = False
+        Raises:
+            Exception: the input cannot be written as JSON.
+        """
+        if self.durable:
+            return Item(index, key, task_input, task_input.content())
+        from .._journal.keys import positional_key  # with hashlib: 3 ms that importing wan_async does without
 
-    async def open(self, failed: Callable[[Exception], None]) -> float:
-        return 0.0
+        return Item(index, key or positional_key(index, task_input.content()), task_input)
 
-    def admit_at_once(self, item: Item) -> Item | None:
-        return item if item.key else _with_key(item)
+    async def admit(self, items: list[Item]) -> list[tuple[Item, Stage | None]]:
+        """Items with their stages, their keys settled; None: nothing is to be done or handed over for it."""
+        if self._store is None or (self._is_new and all(item.key for item in items)):
+            return [(item, UNSENT) for item in items]
+        asked = [Asked(item.key, item.input.model, item.content) for item in items]
+        return [admitted(item, known) for item, known in zip(items, await self._store.look_up(asked), strict=True)]
 
-    async def admit(self, items: list[Item]) -> list[Item | Outcome | None]:
-        return [self.admit_at_once(item) for item in items]
+    async def look_up(self, item: Item) -> Stage | None:
+        """The stage of an item that this run is not, or no longer, to send."""
+        if self._store is None:
+            return None
+        (known,) = await self._store.look_up([Asked(item.key, item.input.model, item.content)])
+        return admitted(item, known)[1]
 
-    async def begin(self, item: Item, token: str | None) -> bool | Outcome:
-        return True
+    async def ended(self, item: Item) -> Stage | None:
+        """The stage of another worker's item once it has ended, is free again, or is left to this run."""
+        if self._store is None or self.earlier is None:
+            return UNSENT
+        known = await self._store.ended(item.key)
+        if isinstance(known, TakenOver):
+            return await self.earlier.taken_over(item, known.entry)
+        return admitted(item, known)[1]
 
-    def begin_ahead(self, item: Item, token: str | None, told: Told) -> None:
-        told(True)
+    async def intend(self, item: Item, token: str | None) -> Attempt | Taken | Conflict | OverBudget | Refused:
+        """Write the intent and the callback's token, before the POST; its price is set aside.
 
-    async def rival(self, item: Item) -> bool | Outcome:
-        return False
+        Raises:
+            InvalidInputError: there is a budget, and the item has no price.
+        """
+        price, most = price_of(item.input), self.max_credits
+        if price is None and most is not None:
+            raise unpriced(item.input)
+        charged, number = price or 0.0, 1
+        if self._store is not None:
+            intent = Intent(item.index, item.key, item.input.model, item.content, price, token, most)
+            intended = await self._store.intend(intent)
+            if not isinstance(intended, Claimed):
+                return intended
+            number = intended.attempt
+        elif most is not None and self.charged + charged > most + _ROUNDING:
+            return OverBudget(self.charged)
+        self.charged += charged
+        return Attempt(number, charged)
 
-    def withdraw(self, item: Item) -> None:
-        pass
+    def may_send(self, item: Item) -> bool:
+        """Whether what was intended may leave now."""
+        return self._store is None or self._store.may_send(item.key)
 
-    def accepted(self, item: Item, task_id: str) -> None:
-        pass
+    def withdraw_nowait(self, item: Item, attempt: Attempt) -> None:
+        """Write that nothing was created."""
+        self.charged -= attempt.charged or 0.0
+        if self._store is not None:
+            self._store.withdraw_nowait(Withdrawal(item.key, attempt.number))
 
-    def finished(self, outcome: Outcome, told: Told) -> None:
-        told(True)
+    def accept_nowait(self, item: Item, attempt: Attempt, task_id: str) -> None:
+        """Write the task's id."""
+        if self._store is not None:
+            self._store.accept_nowait(Acceptance(item.key, attempt.number, task_id))
 
-    async def fetched(self, outcome: Outcome) -> None:
-        pass
+    async def finish(self, ended: Ended) -> Written:
+        """Write the outcome, before it is handed over; what was set aside becomes what was consumed."""
+        outcome, charged = ended.outcome, ended.attempt.charged
+        if charged is not None and not outcome.unknown:
+            consumed = None if outcome.record is None else outcome.record.credits
+            self.charged += (charged * outcome.ok if consumed is None else consumed) - charged
+        return Written.ON_DISK if self._store is None else await self._store.finish(ending_of(ended.attempt, outcome))
 
-    async def unfetched(self) -> list[Outcome]:
-        return []
+    async def save(self, fetched: Unfetched) -> None:
+        """Write where a finished outcome's clip is, or why it could not be fetched."""
+        if self._store is None:
+            return
+        if fetched.outcome.path is not None:
+            await self._store.save(fetched.outcome.key, os.fspath(fetched.outcome.path))
+        else:
+            await self._store.finish(ending_of(fetched.attempt, fetched.outcome))
 
-    async def replays(self) -> list[Outcome]:
-        return []
-
-    async def resumed(self) -> list[Resumed]:
-        return []
-
-    async def lost(self) -> list[Lost]:
-        return []
-
-    async def queued(self) -> list[Item]:
-        return []
-
-    async def aclose(self) -> None:
-        pass
-
-
-def _with_key(item: Item) -> Item:
-    from hashlib import blake2b  # here: 3 ms that importing wan_async does without
-
-    digest = blake2b(item.content, digest_size=16, person=b"wan_async").hexdigest()
-    return Item(item.index, f"{digest}-{item.index}", item.input, item.content)
-
-
-def outcome_of(item: Item, task_id: str | None = None, result: TaskRecord | WanError | None = None) -> Outcome:
-    """The outcome of an item that ended with a final record or an error."""
-    record = result if isinstance(result, TaskRecord) else None
-    error = result if isinstance(result, WanError) else None
-    outcome = Outcome(index=item.index, key=item.key, input=item.input, task_id=task_id, record=record, error=error)
-    if record is not None and not outcome.ok:
-        return msgspec.structs.replace(outcome, error=TaskFailedError(record))
-    return outcome
-
-
-def item_of(index: int, key: str, task_input: WanInput) -> Item:
-    """An item of the inputs; an empty key is settled by the ledger."""
-    return Item(index, key, task_input, task_input.content())
-
-
-def _price(task_input: WanInput) -> float | None:
-    if not isinstance(task_input, CustomInput):
-        what_counts = (getattr(task_input, "resolution", UNSET), getattr(task_input, "duration", UNSET))
-        return _listed(task_input.model, *what_counts)
-    if task_input.price is not UNSET:
-        return task_input.price
-    return list_price(task_input.model, task_input.input)
-
-
-@lru_cache(maxsize=256)
-def _listed(model: str, resolution: object, duration: object) -> float | None:
-    """The list price; looked up anew it costs 3 µs an item."""
-    fields = {"resolution": resolution, "duration": duration}
-    return list_price(model, {name: value for name, value in fields.items() if value is not UNSET})
-
-
-def never_reached(outcome: Outcome) -> bool:
-    """True if the service could not be reached for the item, or was in maintenance: nothing was created."""
-    if isinstance(outcome.error, SubmissionUnknownError) or outcome.task_id is not None:
-        return False
-    return isinstance(outcome.error, (TransportError, MaintenanceError))
+    def seen_nowait(self, keys: Collection[str]) -> None:
+        """Write that the caller's loop took these outcomes."""
+        if self._store is not None and self.earlier is not None:
+            self._store.seen_nowait([key for key in keys if key not in self.earlier.seen])

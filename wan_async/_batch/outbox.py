@@ -1,4 +1,4 @@
-"""Where finished items wait for the caller."""
+"""Finished items, until the caller takes them."""
 
 from __future__ import annotations
 
@@ -6,51 +6,48 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-from ..errors import SubmissionUnknownError
 from .outcome import Outcome
 
 
-class Tally:
-    """Counts of what a run did."""
-
-    def __init__(self) -> None:
-        self.submitted = self.succeeded = self.failed = self.unknown = self.throttled = 0
-        self.credits = 0.0
-
-    def count(self, outcome: Outcome) -> None:
-        """Count an outcome of this run."""
-        if outcome.ok:
-            self.succeeded += 1
-        elif isinstance(outcome.error, SubmissionUnknownError):
-            self.unknown += 1
-        else:
-            self.failed += 1
-
-
 class Outbox:
-    """Outcomes in the order in which they came, then the error that stopped the batch.
+    """Replayed outcomes, then the others in the order in which they came, then the error that stopped the batch.
 
-    Args:
-        release: gives an item's slot back, when its outcome is handed over.
+    Attributes:
+        replaying: there may be more to replay, so that nothing else is handed over yet.
+        submitted, throttled, succeeded, failed, unknown, replayed: as in `BatchStats`.
     """
 
-    def __init__(self, release: Callable[[], None]) -> None:
-        self._release = release
-        self._ready: deque[tuple[Outcome, Callable[[], None] | None]] = deque()
-        self._news: asyncio.Future[None] | None = None
+    def __init__(self) -> None:
+        self._replays: deque[Outcome] = deque()
+        self._ready: deque[tuple[Outcome, asyncio.Semaphore | None]] = deque()
+        self._news = asyncio.Event()
+        self._replayed = asyncio.Event()
         self._error: BaseException | None = None
-        self.tally = Tally()
+        self.replaying: bool = False
+        self.submitted: int = 0
+        self.throttled: int = 0
+        self.succeeded: int = 0
+        self.failed: int = 0
+        self.unknown: int = 0
+        self.replayed: int = 0
 
-    def put(self, outcome: Outcome, *, holds_slot: bool) -> None:
-        """Add an outcome, and whether its item holds a slot."""
-        self.tally.count(outcome)
-        self._ready.append((outcome, self._release if holds_slot else None))
-        self.wake()
+    @property
+    def ready(self) -> bool:
+        """Whether an outcome is there to be taken."""
+        return bool(self._replays or self._ready)
 
-    def put_earlier(self, outcome: Outcome, release: Callable[[], None]) -> None:
-        """Add an outcome of an earlier run; `release` is called when it is handed over."""
-        self._ready.append((outcome, release))
-        self.wake()
+    def put(self, outcome: Outcome, slots: asyncio.Semaphore | None) -> None:
+        """Add an outcome; its slot is given back to `slots` when it is handed over."""
+        self._count(outcome)
+        self._ready.append((outcome, slots))
+        self._news.set()
+
+    async def replay(self, page: list[Outcome]) -> None:
+        """Add outcomes of earlier runs, and wait until they are handed over."""
+        self._replays.extend(page)
+        self._replayed.clear()
+        self._news.set()
+        await self._replayed.wait()
 
     def fail(self, error: BaseException) -> None:
         """Keep the first error that stops the batch."""
@@ -59,18 +56,39 @@ class Outbox:
 
     def wake(self) -> None:
         """Let the caller look again."""
-        if self._news is not None and not self._news.done():
-            self._news.set_result(None)
+        self._news.set()
 
     async def get(self, at_rest: Callable[[], bool]) -> Outcome:
         """The next outcome; when none is left and nothing runs, the error once, then `StopAsyncIteration`."""
-        while not self._ready:
+        while not self._replays and (self.replaying or not self._ready):
             if at_rest():
+                self.replaying = False
+                if self._ready:
+                    break
                 error, self._error = self._error, None
                 raise error or StopAsyncIteration
-            self._news = asyncio.get_running_loop().create_future()
-            await self._news
-        outcome, release = self._ready.popleft()
-        if release is not None:
-            release()
+            self._news.clear()
+            await self._news.wait()
+        if self._replays:
+            return self._replay_one()
+        outcome, slots = self._ready.popleft()
+        if slots is not None:
+            slots.release()
         return outcome
+
+    def _replay_one(self) -> Outcome:
+        outcome = self._replays.popleft()
+        self._count(outcome)
+        if not self._replays:
+            self._replayed.set()
+        return outcome
+
+    def _count(self, outcome: Outcome) -> None:
+        if outcome.replayed:
+            self.replayed += 1
+        elif outcome.ok:
+            self.succeeded += 1
+        elif outcome.unknown:
+            self.unknown += 1
+        else:
+            self.failed += 1

@@ -1,73 +1,102 @@
-"""One item's createTask, as the calls see it: what is written down around it."""
+"""The createTask of one item, as the calls see it: what is written down around each POST."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
+
+from .._journal.store import Conflict, OverBudget, Refused, Taken
+from ..errors import BudgetExceededError, RateLimitError, WanError
+from .entries import conflict
+from .stages import UNSENT, Attempt, Item, Stage, outcome_of
 
 if TYPE_CHECKING:
-    from ..errors import JournalError, WanError
-    from .ledger import Item
-    from .outcome import Outcome
+    from .item import Items
 
 
 class NotSent(Exception):
-    """The item is not sent: the batch stops, or another item with its key was sent.
+    """The item is not sent: the batch stops, or it stands elsewhere by now.
 
     Attributes:
-        outcome: what is handed over for it, if anything.
+        stage: where it stands; None: nothing is handed over for it.
     """
 
-    def __init__(self, outcome: Outcome | None = None) -> None:
+    def __init__(self, stage: Stage | None = None) -> None:
         super().__init__()
-        self.outcome = outcome
-
-
-class Sender(Protocol):
-    """The batch, as a submission asks it."""
-
-    def written(self, submission: Submission, result: bool | JournalError) -> None:
-        """See `Submission.written`."""
-        ...
-
-    async def begin(self, submission: Submission) -> None:
-        """See `Submission.begin`; NotSent stops it."""
-        ...
-
-    async def again(self, submission: Submission, error: WanError) -> None:
-        """See `Submission.again`; NotSent stops it."""
-        ...
+        self.stage = stage
 
 
 class Submission:
-    """The intent of one item, written before its POST.
+    """Intent on disk and a turn for the POST before it leaves; the intent withdrawn where nothing was created.
 
     Attributes:
         item: the item.
         token: what its callback URL is to carry, None where no callbacks come.
-        permit: the limiter's permit, if it was got and the intent written ahead of the POST.
-        begun: True while the request may have left.
+        attempt: once the intent is on disk.
+        in_the_air: True while the request may have left.
     """
 
-    __slots__ = ("_sender", "begun", "item", "permit", "token")
+    __slots__ = ("_items", "attempt", "in_the_air", "item", "token")
 
-    def __init__(self, sender: Sender, item: Item, token: str | None) -> None:
-        self._sender = sender
+    def __init__(self, items: Items, item: Item, token: str | None) -> None:
+        self._items = items
         self.item = item
         self.token = token
-        self.permit: float | None = None
-        self.begun = False
-
-    def written(self, result: bool | JournalError) -> None:
-        """The intent that was asked for ahead is on disk (True), another item has the key (False), or why it is not."""
-        self._sender.written(self, result)
+        self.attempt = Attempt()
+        self.in_the_air = False
 
     async def begin(self) -> None:
-        """The intent is on disk and the POST is about to leave; from here on a stop lets it finish."""
-        await self._sender.begin(self)
-        self.begun = True
+        """Write the intent, and take a turn for the POST. From here on no stop interrupts it.
+
+        Raises:
+            NotSent: it must not leave.
+            BudgetExceededError: with it more could be charged than is allowed.
+        """
+        items = self._items
+        items.unsent.leave()
+        intended = await items.ledger.intend(self.item, self.token)
+        if not isinstance(intended, Attempt):
+            raise await self._not_claimed(intended)
+        self.attempt = intended
+        try:
+            await self._take_turn()
+        except BaseException:  # nothing left; a journal that is being closed writes it as its last
+            self.withdraw()
+            raise
+        self.in_the_air = True
+
+    async def _take_turn(self) -> None:
+        items = self._items
+        await items.posts.acquire()
+        allowed = False
+        try:
+            allowed = items.sending and items.ledger.may_send(self.item)
+        finally:
+            if not allowed:
+                items.posts.release()
+        if not allowed:
+            raise NotSent(UNSENT if items.sending else None)
 
     async def again(self, error: WanError) -> None:
         """Write that nothing was created; a stop cancels the wait for the next try."""
-        self.begun = False
-        self.permit = None
-        await self._sender.again(self, error)
+        if isinstance(error, RateLimitError):
+            self._items.outbox.throttled += 1
+        self.in_the_air = False
+        self._items.posts.release()
+        self.withdraw()
+        self._items.unsent.enter()
+
+    def withdraw(self) -> None:
+        """Write that nothing was created."""
+        self._items.ledger.withdraw_nowait(self.item, self.attempt)
+
+    async def _not_claimed(self, intended: Taken | Conflict | Refused | OverBudget) -> Exception:
+        ledger = self._items.ledger
+        match intended:
+            case Taken():
+                return NotSent(await ledger.look_up(self.item))
+            case Conflict():
+                return NotSent(conflict(self.item))
+            case Refused(error=error):
+                return NotSent(outcome_of(self.item, None, error))
+            case OverBudget(committed=committed):
+                return BudgetExceededError(ledger.max_credits or 0.0, committed)

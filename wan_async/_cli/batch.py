@@ -2,128 +2,142 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import BinaryIO, Unpack
+from typing import Unpack
 
 import click
 
-from .._client import ClientOptions
+from .._arguments import LIMIT, ClientOptions
+from .._journal import Journal
 from .._policy.settings import RateLimit
-from ..errors import ConfigurationError, InvalidInputError
-from .account import account_options, client
-from .batch_run import Options, Run, made
-from .checked import Checked, Sum, check, keeping
+from .account import account_options
+from .batch_run import BatchOptions, BatchRun, made
+from .before import checked_rows, confirm, print_dry_run, reading_options, require_journal
+from .checked import keeping
+from .client import client
 from .exits import Exit
 from .loops import loop_option
-from .parameters import rate_limit
-from .places import STDIN, opened, places
+from .parameters import rate_limit, seconds
+from .places import opened, places
 from .reception import callback_options, reception
-
-_SHOWN = 100
-"""Bad lines that are printed."""
+from .rows import Reading
 
 _HELP = """
-Make the clips of a file, or of stdin (-): one JSON object a line.
+Make the clips of a file, or of stdin (-): JSONL, CSV or TSV.
 
 \b
 {"model": "wan/2-2-a14b-text-to-video-turbo", "input": {"prompt": "a fox"}}
 {"key": "hen", "model": …, "input": {…}, "extra": {"nsfw_checker": true}}
 
-Every line is checked before anything is paid; if any is bad, all bad ones are told and nothing is sent.
+In a table the columns are fields, beside key and model; an empty cell is a field left out. --model is that of rows that
+name none; with it, members of a JSON line may be fields too. Pictures and videos are URLs, or files beside INPUT.
 
-Resume by running the same again: nothing that was accepted is submitted twice, what runs is waited for, and what
-is finished comes from the journal. The first Ctrl-C submits nothing more and waits for what runs, the second
-leaves at once.
+Every row is checked before anything is paid; if any is bad, all bad ones are named and nothing is sent. --dry-run
+does no more than that, and prints price and time.
 
-OUTPUT gets one line per item as it finishes: key, line, ok, task_id, model, url, urls, path, credits, error
-{type, message}, replayed. Until the run ends it is OUTPUT.part, so that a crash never costs an earlier OUTPUT;
-each run writes it anew, from the journal and what it adds. Where line is null, an earlier run made what INPUT
-does not have any more.
+Resume by running the same again: nothing that was accepted is submitted twice, what runs is waited for, and what is
+finished comes from the journal. The first Ctrl-C submits nothing more and waits for what runs, the second leaves at
+once.
+
+OUTPUT (.jsonl, .csv, .tsv or .parquet; - is stdout) gets one row per item: key, line, ok, task_id, model, url, urls,
+path, credits, error {type, message} (in tables error_type and error), replayed. Until the run ends it is OUTPUT.part,
+so that a crash never costs an earlier OUTPUT; each run writes it anew, from the journal and what it adds. Where line is
+null, an earlier run made what INPUT does not have any more.
+
+--json prints the summary as JSON: made, failed, unknown, not_downloaded, left, credits, credits_in_this_run, output,
+journal; with --dry-run: rows, credits, unpriced, repeated, minutes, models {model: {rows, credits, unpriced}}.
 """
 
 
-@click.command(help=_HELP, short_help="Make the clips of a file; run again, go on.")
+@click.command(help=_HELP)
 @click.argument("source", metavar="INPUT", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Where to. [default: INPUT.out.jsonl]")
-@click.option("--journal", type=click.Path(path_type=Path, dir_okay=False), help="[default: OUTPUT.db]")
+@reading_options
+@click.option("-o", "--output", metavar="OUTPUT", help="Where to. [default: INPUT.out.jsonl]")
+@click.option(
+    "--journal",
+    metavar="PATH|URL",
+    help="RUN.db, or postgresql://user@host/db#name, which hosts share. [default: OUTPUT.db]",
+)
 @click.option("--no-journal", is_flag=True, help="Keep none: what a crash or Ctrl-C interrupts is paid for and lost.")
 @click.option("--download-to", metavar="DIR", help="A folder for the clips, or s3://bucket/prefix.")
 @click.option("--max-in-flight", type=click.IntRange(1), default=100, show_default=True, help="Items at once.")
-@click.option("--max-credits", type=click.FloatRange(0), help="What may be spent, earlier runs counted.")
+@click.option(
+    "--max-credits", type=click.FloatRange(0), metavar="CREDITS", help="What may be spent, earlier runs counted."
+)
+@click.option("--max-wait", type=seconds, metavar="SECONDS", help="How long to wait for each; the next run goes on.")
 @click.option("--resubmit-unknown", is_flag=True, help="Send again what has an unknown fate; that may pay twice.")
+@click.option("--retry-failed", is_flag=True, help="Send again what failed; each is paid again.")
 @click.option("--limit", type=rate_limit, metavar="N/SECONDS", help="New tasks per window. [default: 20/10]")
+@click.option(
+    "--limit-storage",
+    metavar="URL",
+    envvar="WAN_ASYNC_LIMIT_STORAGE",
+    show_envvar=True,
+    help="Where the limits are shared with other processes: file:///…, redis://… or postgresql://….",
+)
 @click.option("--query-limit", type=rate_limit, metavar="N/SECONDS", help="Other calls per window. [default: 10/1]")
-@click.option("--check", "only_check", is_flag=True, help="Check every line, and do nothing else.")
-@click.option("--custom", is_flag=True, help="Let models and fields pass that this version does not know.")
+@click.option("--dry-run", "--check", "dry_run", is_flag=True, help="Check every row, print the price, send nothing.")
+@click.option(
+    "--confirm-above",
+    type=click.FloatRange(0),
+    default=1000.0,
+    show_default=True,
+    metavar="CREDITS",
+    help="On a terminal, ask before more is spent.",
+)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("--no-progress", is_flag=True, help="Do not show how far it is.")
+@click.option("--json", "json_line", is_flag=True, help="Print the summary as JSON.")
 @account_options
 @callback_options
 @loop_option
 def command(
     *,
     source: str,
-    output: Path | None,
-    journal: Path | None,
+    reading: Reading,
+    output: str | None,
+    journal: str | None,
     no_journal: bool,
     limit: RateLimit | None,
     query_limit: RateLimit | None,
-    only_check: bool,
-    custom: bool,
-    **options: Unpack[Options],
+    limit_storage: str | None,
+    retry_failed: bool,
+    dry_run: bool,
+    confirm_above: float,
+    yes: bool,
+    no_progress: bool,
+    json_line: bool,
+    **options: Unpack[BatchOptions],
 ) -> int:
-    """Check a file's lines, then make their clips."""
+    """Check a file's rows, then make their clips."""
     if journal is not None and no_journal:
         raise click.UsageError("--journal and --no-journal exclude each other.")
     priced = options["max_credits"] is not None
     with opened(source) as file, keeping() as checked:
-        if only_check:
-            click.echo(_told(_checked(source, file, checked, custom=custom, priced=priced)))
+        if dry_run:
+            found = checked_rows(source, file, checked, reading, priced=priced)
+            print_dry_run(found, checked.repeated, limit or LIMIT, json_line=json_line)
             return Exit.OK
         callbacks = reception()
-        wan = client(**(_limits(limit, query_limit) | callbacks.options()))
+        wan = client(**(_limits(limit, query_limit, limit_storage) | callbacks.options()))
         files = places(source, output, journal, journalled=not no_journal)
-        found = _checked(source, file, checked, custom=custom, priced=priced)
-        return made(Run(file, checked, found.good, custom, files, options, callbacks), wan)
+        found = checked_rows(source, file, checked, reading, priced=priced)
+        if not yes:
+            confirm(found, files, above=confirm_above)
+        if retry_failed:
+            require_journal(files, "--retry-failed")
+            Journal.resubmit(str(files.journal), failed=True)
+        return made(
+            BatchRun(file, checked, found.good, reading, files, options, callbacks, json_line, not no_progress), wan
+        )
 
 
-def _limits(limit: RateLimit | None, query_limit: RateLimit | None) -> ClientOptions:
+def _limits(limit: RateLimit | None, query_limit: RateLimit | None, storage: str | None) -> ClientOptions:
     """Only those given: a limit that is given holds for all clients on the key."""
     given: ClientOptions = {}
     if limit is not None:
         given["limit"] = limit
     if query_limit is not None:
         given["query_limit"] = query_limit
+    if storage is not None:
+        given["limit_storage"] = storage
     return given
-
-
-# check
-
-
-def _checked(source: str, file: BinaryIO, checked: Checked, *, custom: bool, priced: bool) -> Sum:
-    """Check every line; bad ones are printed.
-
-    Raises:
-        ConfigurationError: there are bad lines.
-    """
-    bad = _BadLines("stdin" if source == STDIN else source)
-    found = check(file, checked, bad.print, custom=custom, priced=priced)
-    if found.bad:
-        more = f", {found.bad - _SHOWN} of them not shown" if found.bad > _SHOWN else ""
-        raise ConfigurationError(f"{found.bad} of {found.good + found.bad} lines are bad{more}; nothing was sent")
-    return found
-
-
-class _BadLines:
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._left = _SHOWN
-
-    def print(self, number: int, error: InvalidInputError) -> None:
-        """Print one, if there were not too many."""
-        if self._left > 0:
-            click.echo(f"{self._name}:{number}: {error}", err=True)
-        self._left -= 1
-
-
-def _told(found: Sum) -> str:
-    unpriced = f", and {found.unpriced} without a list price" if found.unpriced else ""
-    return f"{found.good} lines are good: {found.credits:.10g} credits by the price list{unpriced}"

@@ -1,4 +1,4 @@
-"""`wan-async demo`: a batch of all five models against the bundled emulator, over real HTTP, and a page to look at."""
+"""`wan-async demo`: a batch of five models against the bundled emulator, over real HTTP, and a page of it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ import click
 
 from .._batch import Batch, Outcome
 from .._client import WanClient
+from .._progress import Display, Follow, display_on, showing
 from ..errors import ConfigurationError
-from .display import Display, display_on, showing
 from .exits import Exit
-from .page import GENERATOR, Summary, write_page
+from .page import GENERATOR, Headline, write_page
 from .parameters import seconds
-from .progress import Progress
 
 _KEY = "demo-key"
 _EVERY = 1.0
@@ -35,7 +34,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--seed", type=int, default=26, show_default=True, help="Of the clips' times.")
 @click.option("--open/--no-open", "open_page", default=True, help="Open the page in a browser, on a desktop.")
 def command(output: Path, clips: int, mean: float, seed: int, *, open_page: bool) -> int:
-    """Make 24 clips of all five models on this computer: no key, no network, no credits.
+    """Make 24 clips of five models on this computer: no key, no network, no credits.
 
     Starts the provider's emulator on loopback, makes the clips over real HTTP within its limit of 20 new tasks per 10
     seconds, downloads them and writes a page that shows them. Two fail on purpose.
@@ -45,7 +44,7 @@ def command(output: Path, clips: int, mean: float, seed: int, *, open_page: bool
     outcomes = asyncio.run(_make(output, clips, mean, seed))
     page = (output / "index.html").absolute()
     summary = write_page(page, outcomes, time.monotonic() - started)
-    click.echo(_told(summary))
+    click.echo(_summed_up(summary))
     click.echo(f"Look at it: {page.as_uri()}")
     if open_page and _on_a_desktop():
         click.launch(page.as_uri())
@@ -80,7 +79,7 @@ async def _make(folder: Path, clips: int, mean: float, seed: int) -> list[Outcom
 
 async def _collect(batch: Batch, clips: int, display: Display) -> list[Outcome]:
     outcomes: list[Outcome] = []
-    async with showing(display, Progress(clips, lambda: batch.stats).view):
+    async with showing(display, Follow(batch, clips).view):
         async for outcome in batch:
             outcomes.append(outcome)
             if outcome.error is not None:
@@ -88,7 +87,7 @@ async def _collect(batch: Batch, clips: int, display: Display) -> list[Outcome]:
     return outcomes
 
 
-def _told(summary: Summary) -> str:
+def _summed_up(summary: Headline) -> str:
     words = f"{summary.done} clips made, {summary.failed} failed on purpose"
     return f"{words}, in {summary.seconds:.0f} s for {summary.credits:g} credits that nobody pays."
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +12,7 @@ from .._policy.settings import RateLimit
 from ..emulator import Emulator, Fault
 from ..errors import ConfigurationError
 from .exits import Exit
+from .interrupts import interrupted
 from .loops import in_loop, loop_option
 from .parameters import rate_limit_or_none, seconds
 
@@ -23,8 +22,8 @@ def fault(text: str) -> Fault:
     kind, *fields = text.split(",")
     given: dict[str, Any] = {"kind": kind}
     for field in fields:
-        name, told, value = field.partition("=")
-        if not told or name not in Fault.__struct_fields__:
+        name, equals, value = field.partition("=")
+        if not equals or name not in Fault.__struct_fields__:
             allowed = ", ".join(f"{known}=…" for known in Fault.__struct_fields__[1:])
             raise click.BadParameter(f"{field!r} is not allowed; allowed: {allowed}")
         given[name] = value
@@ -38,12 +37,29 @@ def fault(text: str) -> Fault:
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8400, show_default=True, help="0 takes a free one.")
 @click.option("--key", "keys", multiple=True, default=("k",), show_default=True, help="API keys, an account each.")
-@click.option("--limit", type=rate_limit_or_none, default="20/10", show_default=True, help="New tasks; none: no limit.")
-@click.option("--query-limit", type=rate_limit_or_none, default="10/1", show_default=True, help="Queries.")
+@click.option(
+    "--limit",
+    type=rate_limit_or_none,
+    metavar="N/SECONDS",
+    default="20/10",
+    show_default=True,
+    help="New tasks; none: no limit.",
+)
+@click.option(
+    "--query-limit", type=rate_limit_or_none, metavar="N/SECONDS", default="10/1", show_default=True, help="Queries."
+)
 @click.option("--seconds", "mean", type=seconds, default="5", show_default=True, help="How long a task takes.")
-@click.option("--credits", "credits_", type=click.FloatRange(0), default=1e9, help="What each account begins with.")
+@click.option(
+    "--credits",
+    "credits_",
+    type=click.FloatRange(0),
+    metavar="CREDITS",
+    default=1e9,
+    help="What each account begins with.",
+)
 @click.option("--webhook-key", help="Sign callbacks with it.")
 @click.option("--strict", is_flag=True, help="Refuse calls without Content-Type: application/json, as happens.")
+@click.option("--only-published", is_flag=True, help="Refuse models and fields that Apikley's pages do not show.")
 @click.option("--fault", "faults", type=fault, multiple=True, metavar="KIND[,FIELD=VALUE…]", help="What goes wrong.")
 @loop_option
 def command(
@@ -57,6 +73,7 @@ def command(
     credits_: float,
     webhook_key: str | None,
     strict: bool,
+    only_published: bool,
     faults: Sequence[Fault],
 ) -> int:
     """Run the provider's emulator until Ctrl-C. The first line of output is its URL.
@@ -72,6 +89,7 @@ def command(
         credits=credits_,
         webhook_key=webhook_key,
         strict=strict,
+        only_published=only_published,
         faults=faults,
     )
     in_loop(_serve(emulator, host, port))
@@ -79,12 +97,10 @@ def command(
 
 
 async def _serve(emulator: Emulator, host: str, port: int) -> None:
-    stopped, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
     try:
-        async with emulator.serve(port, host) as url:
-            click.echo(url)
-            await stopped.wait()
+        with interrupted() as stopped:
+            async with emulator.serve(port, host) as url:
+                click.echo(url)
+                await stopped.wait()
     except OSError as error:
         raise ConfigurationError(f"{host}:{port}: {error.strerror or error}") from None

@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, cast
 
 import msgspec
-from msgspec import UNSET
 
 from ..errors import InvalidInputError
-from ..models import WanInput, input_from
+from .rows import InputLine, InputRow, Reading
 
 LONGEST = 1 << 20
 """Bytes of a line, its end included: a prompt has 5000 characters, so what is longer is no list of inputs."""
@@ -19,11 +18,13 @@ _MEMBERS = ("model", "input", "key", "extra")
 _decode: Callable[[bytes], Any] = msgspec.json.Decoder().decode
 
 
-class Line(msgspec.Struct, frozen=True):
-    """What a line asks for; `key` is None where it gives none."""
-
-    key: str | None
-    input: WanInput
+def read_lines(file: BinaryIO, reading: Reading) -> Iterator[InputRow]:
+    """The lines that are not blank, each with what it asks for."""
+    for number, raw in numbered(file):
+        try:
+            yield number, read_line(raw, reading)
+        except InvalidInputError as error:
+            yield number, error
 
 
 def numbered(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
@@ -38,25 +39,32 @@ def numbered(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
             yield number, raw.removeprefix(_BOM) if number == 1 else raw
 
 
-def read_line(raw: bytes, *, custom: bool) -> Line:
+def read_line(raw: bytes, reading: Reading) -> InputLine:
     """Read one line.
 
     Args:
         raw: its bytes.
-        custom: let models and fields pass that this version does not know.
+        reading: how; where it names a model, the fields may stand in the line itself, without `input`.
 
     Raises:
         InvalidInputError: names the first member or field that is refused.
     """
     members = _object(raw)
+    if reading.model is not None and "input" not in members:
+        return _flat(members, reading)
     for name, value in members.items():
-        if name not in _MEMBERS:
+        if name not in _MEMBERS and name != reading.key:
             raise InvalidInputError(name, value, f"the members {', '.join(_MEMBERS)}")
-    fields = _fields(members, "input")
-    asked = input_from(cast("str", members.get("model")), fields, custom=custom)
-    if members.get("extra") is not None:
-        asked = _with_extra(asked, _fields(members, "extra"))
-    return Line(_key(members.get("key")), asked)
+    extra = None if members.get("extra") is None else _fields(members, "extra")
+    return reading.asked(members.get("model"), members.get(reading.key), _fields(members, "input"), extra)
+
+
+def _flat(members: dict[str, Any], reading: Reading) -> InputLine:
+    """A line whose members are the fields themselves, as the columns of a table are."""
+    wanted = {name: value for name, value in members.items() if name not in reading.ignored and value is not None}
+    model, key = wanted.pop("model", None), wanted.pop(reading.key, None)
+    fields = {reading.columns.get(name, name): value for name, value in wanted.items()}
+    return reading.asked(model, key, fields)
 
 
 def _object(raw: bytes) -> dict[str, Any]:
@@ -80,19 +88,3 @@ def _fields(members: dict[str, Any], name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidInputError(name, value, "an object of fields")
     return cast("dict[str, Any]", value)
-
-
-def _with_extra(asked: WanInput, extra: dict[str, Any]) -> WanInput:
-    """The input with more fields, beside those that `custom` let pass."""
-    passed = {} if asked.extra is UNSET else asked.extra
-    for name in extra:
-        if name in passed:
-            raise InvalidInputError("extra", name, "names of fields that this input does not have")
-    return msgspec.structs.replace(asked, extra={**passed, **extra})
-
-
-def _key(given: object) -> str | None:
-    """NUL would end a key in SQLite's JSON functions; other control characters only look like another key."""
-    if given is None or (isinstance(given, str) and given and all(character >= " " for character in given)):
-        return given
-    raise InvalidInputError("key", given, "text of at least 1 character, without control characters")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 from collections.abc import Sequence
 
 import click
 
-from .._bus import CallbackBus, Listener, LocalBus
-from .._callbacks import Callbacks
+from .._callbacks.bus import CallbackBus, Listener, LocalBus
+from .._callbacks.callbacks import Callbacks
 from .._protocol.callbacks import WakeUp
 from ..errors import ConfigurationError
 from ..integrations.receiver import receiving
 from .exits import Exit
+from .interrupts import interrupted
 from .loops import in_loop, loop_option
 
 
@@ -29,44 +28,63 @@ from .loops import in_loop, loop_option
     show_envvar=True,
     help="The webhook key; several while they are rotated.",
 )
-@click.option("--redis", "url", metavar="URL", help="Tell the workers that wait with RedisBus(URL).")
-@click.option("--channel", help="Their RedisBus(…, channel=…), if not the default.")
+@click.option("--redis", metavar="URL", help="Notify the workers that wait with RedisBus(URL).")
+@click.option("--postgres", metavar="URL", help="Notify the workers that wait with PostgresBus(URL).")
+@click.option("--channel", help="Their bus's channel, if not the default.")
 @loop_option
-def command(*, host: str, port: int, path: str, keys: Sequence[str], url: str | None, channel: str | None) -> int:
-    """Receive callbacks, verify them, and tell the workers that wait.
+def command(
+    *,
+    host: str,
+    port: int,
+    path: str,
+    keys: Sequence[str],
+    redis: str | None,
+    postgres: str | None,
+    channel: str | None,
+) -> int:
+    """Receive callbacks, verify them, and notify the workers that wait.
 
     The first line is the receiver's URL, then comes the id of each task that is called back. Ends with Ctrl-C.
     """
     if not path.startswith("/"):
         raise click.BadParameter(f"{path!r} is not allowed; allowed: a path that begins with /", param_hint="--path")
-    bus = _Printing(LocalBus() if url is None else _redis(url, channel))
+    if redis is not None and postgres is not None:
+        raise click.UsageError("--redis and --postgres do not go together: the workers have one bus")
+    bus = _Printing(_shared(redis, postgres, {} if channel is None else {"channel": channel}))
     in_loop(_listen(Callbacks("http://localhost", keys or None, bus=bus), host, port, path))
     return Exit.OK
 
 
 async def _listen(callbacks: Callbacks, host: str, port: int, path: str) -> None:
-    stopped, loop, deaf = asyncio.Event(), asyncio.get_running_loop(), _Deaf()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
+    deaf = _Deaf()
     callbacks.bus.attach(deaf)
     try:
-        async with receiving(callbacks, port, host, path=path) as url:
-            click.echo(url)
-            await stopped.wait()
+        with interrupted() as stopped:
+            async with receiving(callbacks, port, host, path=path) as url:
+                click.echo(url)
+                await stopped.wait()
     finally:
         await callbacks.bus.detach(deaf)
 
 
-def _redis(url: str, channel: str | None) -> CallbackBus:
+def _shared(redis: str | None, postgres: str | None, channel: dict[str, str]) -> CallbackBus:
+    """The bus to the workers; that of this process, which nobody listens to, where none is named."""
     try:
-        from ..integrations.redis import RedisBus
+        if redis is not None:
+            from ..integrations.redis import RedisBus
+
+            return RedisBus(redis, **channel)
+        if postgres is not None:
+            from ..integrations.postgres import PostgresBus
+
+            return PostgresBus(postgres, **channel)
     except ModuleNotFoundError as missing:
-        raise ConfigurationError(f"--redis: {missing}") from None
-    return RedisBus(url) if channel is None else RedisBus(url, channel=channel)
+        raise ConfigurationError(f"{'--postgres' if redis is None else '--redis'}: {missing}") from None
+    return LocalBus()
 
 
 class _Deaf:
-    """A listener by which the bus stays connected: what Redis did not take is sent when it is back."""
+    """A listener by which the bus stays connected: what its server did not take is sent when it is back."""
 
     def heard(self, wake_up: WakeUp) -> None:
         pass

@@ -12,7 +12,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _FACTORY = f"{__name__}.factory"
-"""What is kept of a command goes by this, as click asks."""
+"""The name in click's context under which the loop is kept."""
 
 
 def loop_option(command: Callable[P, T]) -> Callable[P, T]:
@@ -42,5 +42,6 @@ def _keep(context: click.Context, _: click.Parameter, asked: bool) -> None:
         import uvloop
     except ModuleNotFoundError:
         why = "uvloop is not installed, and does not exist for Windows: pip install 'wan-async[uvloop]'"
+        why += ", or leave out --uvloop and WAN_ASYNC_UVLOOP"
         raise click.BadParameter(why) from None
     context.meta[_FACTORY] = uvloop.new_event_loop

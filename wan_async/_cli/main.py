@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-_EXTRA = ("click", "jinja2", "markupsafe", "rich")
+_EXTRA = ("click", "dotenv", "jinja2", "markupsafe", "rich")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -20,8 +20,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = run(sys.argv[1:] if arguments is None else list(arguments))
     except ModuleNotFoundError as missing:
         name = (missing.name or "").partition(".")[0]
-        if name not in _EXTRA:
+        words = f"{name} is not installed: pip install 'wan-async[cli]'" if name in _EXTRA else str(missing)
+        if "pip install 'wan-async[" not in words:
             raise
-        print(f"wan-async: {name} is not installed: pip install 'wan-async[cli]'", file=sys.stderr)
+        print(f"wan-async: {words}", file=sys.stderr)
         code = 2
     sys.exit(code)

@@ -31,8 +31,8 @@ class Card(msgspec.Struct, frozen=True):
     reason: str | None
 
 
-class Summary(msgspec.Struct, frozen=True):
-    """What stands on top: counts, credits, and the seconds that the whole batch took."""
+class Headline(msgspec.Struct, frozen=True):
+    """The summary on top: counts, credits, and the seconds that the whole batch took."""
 
     done: int
     failed: int
@@ -40,7 +40,7 @@ class Summary(msgspec.Struct, frozen=True):
     seconds: float
 
 
-def write_page(page: Path, outcomes: Sequence[Outcome], seconds: float) -> Summary:
+def write_page(page: Path, outcomes: Sequence[Outcome], seconds: float) -> Headline:
     """Write the page of these outcomes, which took `seconds` altogether."""
     cards = [_card(outcome, page.parent) for outcome in sorted(outcomes, key=lambda outcome: outcome.index)]
     summary = _summary(outcomes, seconds)
@@ -69,13 +69,13 @@ def _reason(outcome: Outcome) -> str | None:
     return None if outcome.error is None else str(outcome.error)
 
 
-def _summary(outcomes: Sequence[Outcome], seconds: float) -> Summary:
+def _summary(outcomes: Sequence[Outcome], seconds: float) -> Headline:
     done = sum(outcome.ok for outcome in outcomes)
     credits_ = sum(outcome.record.credits or 0.0 for outcome in outcomes if outcome.record is not None)
-    return Summary(done, len(outcomes) - done, credits_, seconds)
+    return Headline(done, len(outcomes) - done, credits_, seconds)
 
 
-def _render(cards: Sequence[Card], summary: Summary) -> str:
+def _render(cards: Sequence[Card], summary: Headline) -> str:
     import jinja2
 
     template = resources.files("wan_async._cli").joinpath("page.html.jinja").read_text("utf-8")

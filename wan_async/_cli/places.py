@@ -1,76 +1,124 @@
-"""Where a batch reads and writes: what was said, the defaults beside it, and what must not be overwritten."""
+"""The files of a batch: those that were given, the defaults beside them, and what must not be overwritten."""
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import shutil
 import sys
 import tempfile
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO, cast
 
 import msgspec
 
 from ..errors import ConfigurationError
+from .formats import ENDINGS, check_ending
+from .parameters import is_url
+from .rows import not_utf8
 
-STDIN = "-"
-_ENDINGS = (".jsonl", ".ndjson", ".json")
+STDIN = STDOUT = "-"
+_ENDINGS = (*ENDINGS, ".db")
 
 
 class Places(msgspec.Struct, frozen=True):
-    """The files of a batch; `journal` is None where none is kept."""
+    """A batch's output (None: stdout) and its journal (None: it has none; text: a database's URL)."""
 
-    output: Path
-    journal: Path | None
+    output: Path | None
+    journal: Path | str | None
+
+    @property
+    def found_at(self) -> str:
+        """The words on where its outcomes can be read."""
+        return "" if self.output is None else f"; see {self.output}"
 
 
-def places(source: str, output: Path | None, journal: Path | None, *, journalled: bool) -> Places:
+def places(source: str, output: str | None, journal: str | None, *, journalled: bool) -> Places:
     """Complete what was said: the output stands beside the input, the journal beside the output.
 
     Raises:
-        ConfigurationError: a file has two parts to play, or an output would be lost.
+        ConfigurationError: a file has two parts to play, an output would be lost, or there is nothing to stand beside.
     """
-    if output is None and source == STDIN:
+    if source == STDIN and output is None:
         raise ConfigurationError("--output: missing; the input is no file that it could stand beside")
-    output = (_beside(Path(source), ".out.jsonl") if output is None else output).resolve()
-    if journalled:
-        journal = (_beside(output, ".db") if journal is None else journal).resolve()
-    _refuse_clash(source, output, journal)
-    _refuse_loss(output, journal)
-    return Places(output, journal)
+    beside = _beside(Path(source), ".out.jsonl") if output in (None, STDOUT) else Path(output or "")
+    kept = _journal(source, beside, output, journal) if journalled else None
+    found = Places(None if output == STDOUT else beside.resolve(), kept)
+    _refuse_clash(source, found)
+    _refuse_loss(found)
+    return found
+
+
+def _journal(source: str, beside: Path, output: str | None, journal: str | None) -> Path | str:
+    if journal is not None:
+        return journal if is_url(journal) else Path(journal).resolve()
+    if source == STDIN and output == STDOUT:
+        raise ConfigurationError("--journal: missing; there is no file that it could stand beside (--no-journal: none)")
+    return _beside(beside.resolve(), ".db")
 
 
 def _beside(path: Path, ending: str) -> Path:
     return path.with_name((path.stem if path.suffix in _ENDINGS else path.name) + ending)
 
 
-def _refuse_clash(source: str, output: Path, journal: Path | None) -> None:
-    named = [path for path in (None if source == STDIN else Path(source).resolve(), output, journal) if path]
+def _refuse_clash(source: str, found: Places) -> None:
+    files = (None if source == STDIN else Path(source).resolve(), found.output, found.journal)
+    named = [path for path in files if isinstance(path, Path)]
     if len(set(named)) < len(named):
         raise ConfigurationError("the input, the output and the journal must be files of their own")
 
 
-def _refuse_loss(output: Path, journal: Path | None) -> None:
-    """An output whose journal is there is written anew from it; any other tells of clips that nothing else tells of."""
+def _refuse_loss(found: Places) -> None:
+    """An output whose journal is there is written anew from it; any other may be the only list of its clips."""
+    output, journal = found.output, found.journal
+    if output is None:
+        return
+    check_ending(output, "--output")
     if not output.parent.is_dir() or (output.exists() and not output.is_file()):
         raise ConfigurationError(f"{output}: is not a file in a folder that is there; choose another --output")
-    if output.exists() and output.stat().st_size and (journal is None or not journal.exists()):
-        kept = "no journal is kept" if journal is None else f"its journal {journal.name} is not"
+    kept = isinstance(journal, str) or (journal is not None and journal.exists())
+    if output.exists() and output.stat().st_size and not kept:
+        why = "no journal is kept" if journal is None else f"its journal {Path(journal).name} is not"
         raise ConfigurationError(
-            f"{output} is there and {kept}: it would be lost, and paid again; delete it or choose another --output"
+            f"{output} is there and {why}: it would be lost, and paid again; delete it or choose another --output"
         )
 
 
 @contextlib.contextmanager
 def opened(source: str) -> Generator[BinaryIO]:
-    """The input, as a file that can be read twice: what comes through a pipe is copied to a temporary file."""
+    """The input, as a file of UTF-8 that can be read twice.
+
+    What comes through a pipe is copied to a temporary file; so is UTF-16, which PowerShell's `>` writes.
+    """
     with contextlib.ExitStack() as stack:
         file = sys.stdin.buffer if source == STDIN else stack.enter_context(Path(source).open("rb"))
-        if source != STDIN and file.seekable():
-            yield file
-            return
-        copy = stack.enter_context(tempfile.TemporaryFile())
-        shutil.copyfileobj(file, copy)
-        copy.seek(0)
-        yield copy
+        if source == STDIN or not file.seekable():
+            file = _copied(stack, file)
+        mark = file.read(2)
+        file.seek(0)
+        yield _transcoded(stack, file) if mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else file
+
+
+def _copied(stack: contextlib.ExitStack, file: BinaryIO) -> BinaryIO:
+    return _rewound(stack, lambda copy: shutil.copyfileobj(file, copy))
+
+
+def _transcoded(stack: contextlib.ExitStack, file: BinaryIO) -> BinaryIO:
+    def transcode(copy: IO[bytes]) -> None:
+        for text in codecs.iterdecode(iter(partial(file.read, 1 << 16), b""), "utf-16"):
+            copy.write(text.encode())
+
+    try:
+        return _rewound(stack, transcode)
+    except UnicodeError as error:
+        raise not_utf8(error) from None
+
+
+def _rewound(stack: contextlib.ExitStack, fill: Callable[[IO[bytes]], None]) -> BinaryIO:
+    """A temporary file, filled and at its beginning; it goes with `stack`."""
+    copy = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - it is entered
+    fill(copy)
+    copy.seek(0)
+    return cast("BinaryIO", copy)  # Windows has a wrapper around it

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import click
 import msgspec
 
-from .._callbacks import Callbacks
+from .._callbacks.callbacks import Callbacks
 from .._client import ClientOptions
 from ..integrations.receiver import receiving
 
@@ -18,21 +18,21 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _MINE = __name__
-"""What is kept of a command goes by this, as click asks."""
+"""The name in click's context under which the options of callbacks are kept."""
 
 
 class Reception(msgspec.Struct, frozen=True):
-    """Where callbacks come to, if they do."""
+    """The receiver of callbacks, if there is one."""
 
     callbacks: Callbacks | None = None
     port: int = 0
 
     def options(self) -> ClientOptions:
-        """What the client is to know of it."""
+        """The argument `callbacks` of the client."""
         return {} if self.callbacks is None else {"callbacks": self.callbacks}
 
     def receiving(self) -> AbstractAsyncContextManager[str | None]:
-        """Receive, at the path that the provider is told: a tunnel passes it on."""
+        """Receive, at the path that the provider is given: a tunnel passes it on."""
         if self.callbacks is None:
             return nullcontext()
         return receiving(self.callbacks, self.port, path=urlsplit(self.callbacks.url).path or "/")
@@ -69,9 +69,9 @@ def callback_options(command: Callable[P, T]) -> Callable[P, T]:
 
 
 def reception() -> Reception:
-    """What the command that is running was told."""
-    told = click.get_current_context().meta
-    url, port, keys = (told.get(f"{_MINE}.{name}") for name in ("callback_url", "listen", "webhook_key"))
+    """The options of the command that is running."""
+    kept = click.get_current_context().meta
+    url, port, keys = (kept.get(f"{_MINE}.{name}") for name in ("callback_url", "listen", "webhook_key"))
     if (url is None) != (port is None):
         raise click.UsageError("--callback-url and --listen go together.")
     return Reception() if url is None else Reception(Callbacks(url, keys or None), port or 0)

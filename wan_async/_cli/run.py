@@ -1,76 +1,149 @@
-"""`wan-async run`: one clip."""
+"""`wan-async run`: one clip, each model a command of its own."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from inspect import getdoc
+from typing import Any, cast
 
 import click
 import msgspec
 
-from .._client import WanClient
-from .._protocol import TaskRecord
-from ..models import MODELS, WanInput, input_from
-from .account import account_options, client
-from .exits import Exit
+from .._inputs.checks import did_you_mean
+from ..errors import InvalidInputError
+from ..models import MODELS, input_from
+from ..prices import list_price
+from .account import account_options
+from .common import with_common
+from .fields import Field, fields_of, option, typed
 from .loops import in_loop, loop_option
+from .one import Order, make
 from .parameters import seconds
-from .tasks import as_json, in_words
+from .tasks import IN_JSON
 
-_HELP = f"""
-Make one clip, and print its link.
-
-MODEL is one of these, or with --custom any other:
-
-\b
-{chr(10).join(f"  {name}" for name in MODELS)}
-
-Each FIELD=VALUE is a field of the model's input, as on the wire: image_urls=URL makes a list of one, true and false
-are booleans, seed=7 is a number. --input takes them as one JSON object instead.
-"""
+_PREFIX = "wan/"
 
 
-@click.command(help=_HELP, short_help="Make one clip.")
-@click.argument("model")
-@click.argument("fields", metavar="[FIELD=VALUE]...", nargs=-1)
-@click.option("--input", "text", metavar="JSON", help="The fields as a JSON object.")
-@click.option("--output", metavar="PATH", help="Download it: to a folder (that exists, or ends in /) or a file.")
-@click.option("--max-wait", type=seconds, help="Seconds to wait once the task is created.")
-@click.option("--custom", is_flag=True, help="Let models and fields pass that this version does not know.")
-@click.option("--json", "json_line", is_flag=True, help="Print the record as JSON.")
-@account_options
-@loop_option
-def command(
-    *,
-    model: str,
-    fields: Sequence[str],
-    text: str | None,
-    output: str | None,
-    max_wait: float | None,
-    custom: bool,
-    json_line: bool,
-) -> int:
-    """Check the input, then make the clip."""
-    task_input = input_from(model, {**_object(text), **_typed(model, fields)}, custom=custom)
-    record, path = in_loop(_make(task_input, output, max_wait))
-    click.echo(as_json(record) if json_line else in_words(record))
-    if path is not None:
-        click.echo(path, err=json_line)
-    return Exit.OK
+class _Models(click.Group):
+    """A command for each model, made when it is asked for; `wan/` may be left out."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name.removeprefix(_PREFIX) for name in MODELS]
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click; a model that there is not is told as one, whatever options follow that only models have."""
+        if args and not args[0].startswith("-") and not {"--custom", "--help", "-h"} & set(args):
+            known_model(args[0])
+        return super().resolve_command(ctx, args)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        model = cmd_name if cmd_name in MODELS else _PREFIX + cmd_name
+        if model in MODELS:
+            return with_common(_command(model, fields_of(MODELS[model]), getdoc(MODELS[model]) or ""))
+        return with_common(_command(cmd_name, {}, "Any other model, with --custom: its fields are sent as they are."))
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The models with what each makes, untouched by width."""
+        with formatter.section("Models (`wan-async run MODEL --help` shows its fields)"):
+            formatter.write_dl([(name, _summary(_PREFIX + name)) for name in self.list_commands(ctx)])
 
 
-async def _make(task_input: WanInput, output: str | None, max_wait: float | None) -> tuple[TaskRecord, Path | None]:
-    async with client() as wan:
-        record = await _run(wan, task_input, max_wait)
-        return record, None if output is None else await wan.download(record, output)
+@click.command(cls=_Models)
+def command() -> None:
+    """Make one clip, and print its link.
+
+    Each model is a command with its fields as options, such as --prompt; a picture or video is a URL or a local file,
+    which is uploaded. FIELD=VALUE does the same, and with --custom sends what this version does not know.
+    """
 
 
-async def _run(wan: WanClient, task_input: WanInput, max_wait: float | None) -> TaskRecord:
-    """Tell the task's id at once: whatever happens next, it is paid for and can be found by it."""
-    task = await wan.submit(task_input)
-    click.echo(f"task {task.id}", err=True)
-    return await task.wait(max_wait)
+def _command(model: str, fields: Mapping[str, Field], doc: str) -> click.Command:
+    """The command of a model: its fields as options, and what is not a field."""
+
+    @click.command(help=_help(model, doc))
+    @click.argument("pairs", metavar="[FIELD=VALUE]...", nargs=-1)
+    @click.option("--input", "text", metavar="JSON", help="Fields as a JSON object.")
+    @click.option("-o", "--output", metavar="PATH", help="Download: to a folder (that exists, or ends in /) or a file.")
+    @click.option("--open", "opened", is_flag=True, help="Show it, once it is made.")
+    @click.option("--max-wait", type=seconds, metavar="SECONDS", help="How long to wait once the task is created.")
+    @click.option("--custom", is_flag=True, help="Let fields pass that this version does not know.")
+    @click.option("--json", "json_line", is_flag=True, help=IN_JSON)
+    @account_options
+    @loop_option
+    def made(
+        *,
+        pairs: Sequence[str],
+        text: str | None,
+        output: str | None,
+        opened: bool,
+        max_wait: float | None,
+        custom: bool,
+        json_line: bool,
+        **options: Any,
+    ) -> int:
+        task_input = input_from(model, _together(fields, pairs, text, options), custom=custom)
+        return in_loop(make(Order(task_input, output, max_wait, json_line, opened)))
+
+    made.params[1:1] = [option(field) for field in fields.values()]
+    return made
+
+
+def known_model(name: str) -> str:
+    """The model of that name on the wire, `wan/` left out or not.
+
+    Raises:
+        InvalidInputError: there is none, and what may have been meant.
+    """
+    for model in (name, _PREFIX + name):
+        if model in MODELS:
+            return model
+    raise InvalidInputError("model", name, "one of `wan-async models`" + did_you_mean(_PREFIX + name, MODELS))
+
+
+def _help(model: str, doc: str) -> str:
+    price = list_price(model, {}) if model in MODELS else None
+    price_line = "" if price is None else f"\n\nWith the provider's defaults it costs {price:g} credits."
+    return doc.partition("Attributes:")[0].strip() + price_line
+
+
+def _summary(model: str) -> str:
+    return (getdoc(MODELS[model]) or "").partition("\n")[0]
+
+
+def _together(
+    fields: Mapping[str, Field], pairs: Sequence[str], text: str | None, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The fields from all three places; one that is given twice is refused, since one of the two would be lost."""
+    given: dict[str, Any] = {}
+    for source in (_options(options), _pairs(fields, pairs), _object(text)):
+        for name, value in source.items():
+            if name in given:
+                raise click.UsageError(f"{name} is given twice: {given[name]!r} and {value!r}")
+            given[name] = value
+    return given
+
+
+def _options(options: Mapping[str, Any]) -> dict[str, Any]:
+    given = {name: value for name, value in options.items() if value not in (None, ())}
+    return {
+        name: list(cast("tuple[Any, ...]", value)) if isinstance(value, tuple) else value
+        for name, value in given.items()
+    }
+
+
+def _pairs(fields: Mapping[str, Field], pairs: Sequence[str]) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    for pair in pairs:
+        name, sign, text = pair.partition("=")
+        if not sign:
+            raise click.BadParameter(f"{pair!r} is not allowed; allowed: FIELD=VALUE", param_hint="FIELD")
+        value = typed(fields, name, text)
+        if name in given and not (isinstance(value, list) and isinstance(given[name], list)):
+            raise click.UsageError(f"{name} is given twice: {given[name]!r} and {value!r}")
+        given[name] = [*given[name], *value] if name in given else value
+    return given
 
 
 def _object(text: str | None) -> dict[str, Any]:
@@ -78,36 +151,3 @@ def _object(text: str | None) -> dict[str, Any]:
         return {} if text is None else msgspec.json.decode(text, type=dict[str, Any])
     except msgspec.MsgspecError as error:
         raise click.BadParameter(f"{error}; allowed: a JSON object", param_hint="--input") from None
-
-
-def _typed(model: str, fields: Sequence[str]) -> dict[str, Any]:
-    known = _types(model)
-    typed: dict[str, Any] = {}
-    for field in fields:
-        name, told, value = field.partition("=")
-        if not told:
-            raise click.BadParameter(f"{field!r} is not allowed; allowed: FIELD=VALUE", param_hint="FIELD")
-        typed[name] = _value(known.get(name), value)
-    return typed
-
-
-def _types(model: str) -> Mapping[str, msgspec.inspect.Type]:
-    cls = MODELS.get(model)
-    if cls is None:
-        return {}
-    kind = msgspec.inspect.type_info(cls)
-    return {field.name: field.type for field in kind.fields} if isinstance(kind, msgspec.inspect.StructType) else {}
-
-
-def _value(kind: msgspec.inspect.Type | None, text: str) -> Any:
-    """The text as its field's type; what does not read as that stays text, and is refused with the field named."""
-    match kind:
-        case msgspec.inspect.ListType():
-            return [text]
-        case msgspec.inspect.IntType() | msgspec.inspect.BoolType():
-            try:
-                return msgspec.json.decode(text)
-            except msgspec.DecodeError:
-                return text
-        case _:
-            return text

@@ -1,4 +1,4 @@
-"""What the demo makes: 22 clips of all five models that work, and two that fail on purpose."""
+"""The inputs of the demo: 22 clips of five models that work, and two that fail on purpose."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ _FAILURES: tuple[tuple[WanInput, Fault], ...] = (
 )
 
 FAULTS = tuple(fault for _, fault in _FAILURES)
-"""What makes the emulator fail the two."""
+"""Faults that make the emulator fail the two."""
 
 
 def scenes(count: int) -> Iterator[tuple[str, WanInput]]:
@@ -105,7 +105,7 @@ def scenes(count: int) -> Iterator[tuple[str, WanInput]]:
 
 
 def caption(scene: WanInput) -> str:
-    """The prompt, or where the model takes none what is to be seen."""
+    """The prompt, or where the model takes none the contents of the clip."""
     fields: dict[str, Any] = msgspec.to_builtins(scene)
     if "prompt" in fields:
         return fields["prompt"]

@@ -10,22 +10,23 @@ import click
 from .._client import WanClient
 from .._protocol import TaskRecord, TaskState
 from ..errors import TaskFailedError, WanError
-from .account import account_options, client
+from .account import account_options
+from .client import client
 from .exits import Exit
 from .loops import in_loop, loop_option
-from .tasks import as_json, in_words
+from .tasks import IN_JSON, as_json, in_words
 
 
 @click.command()
 @click.argument("task_ids", metavar="TASK_ID...", nargs=-1, required=True)
 @click.option("--wait", "until_ended", is_flag=True, help="Wait until each has ended.")
-@click.option("--json", "json_lines", is_flag=True, help="A line of JSON each.")
+@click.option("--json", "json_lines", is_flag=True, help=IN_JSON)
 @account_options
 @loop_option
 def command(*, task_ids: Sequence[str], until_ended: bool, json_lines: bool) -> int:
     """Print how tasks stand, a line each; exit code 1 if any failed or still runs.
 
-    What cannot be read is told on stderr, and does not keep the others from being printed.
+    What cannot be read is printed on stderr, and does not keep the others from being printed.
     """
     answers = in_loop(_answers(task_ids, until_ended=until_ended))
     records = [answer for answer in answers if isinstance(answer, TaskRecord)]

@@ -1,4 +1,4 @@
-"""What came of a batch, over all its runs: counts, the summary and the exit code."""
+"""Results of a batch, over all its runs: counts, the summary and the exit code."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ..errors import SubmissionUnknownError
 from .exits import Exit
 
 
-class Tally:
+class OutcomeCounts:
     """Counts outcomes.
 
     Args:
@@ -16,15 +16,12 @@ class Tally:
 
     def __init__(self, lines: int) -> None:
         self._lines = lines
-        self.told = self.given = self.made = self.failed = self.unknown = self.unfetched = 0
-        self.credits = 0.0
+        self.ended = self.given = self.made = self.failed = self.unknown = self.unfetched = 0
 
     def count(self, outcome: Outcome, line: int | None) -> None:
         """Count an outcome, and the line it belongs to."""
         self.given += 1
-        self.told += line is not None
-        if outcome.record is not None:
-            self.credits += outcome.record.credits or 0.0
+        self.ended += line is not None
         if outcome.ok:
             self.made += 1
             self.unfetched += outcome.error is not None
@@ -36,16 +33,26 @@ class Tally:
     @property
     def left(self) -> int:
         """Lines that have no outcome yet."""
-        return self._lines - self.told
+        return self._lines - self.ended
+
+    def counts(self) -> dict[str, float]:
+        """The counts by name."""
+        return {
+            "made": self.made,
+            "failed": self.failed,
+            "unknown": self.unknown,
+            "not_downloaded": self.unfetched,
+            "left": self.left,
+        }
 
     def __str__(self) -> str:
-        parts = [f"{self.made} made", f"{self.failed} failed", f"{self.unknown} unknown"]
-        parts += [f"{self.unfetched} not downloaded"] if self.unfetched else []
-        parts += [f"{self.left} not done yet"] if self.left else []
-        return f"{', '.join(parts)}; {self.credits:.10g} credits"
+        parts = [f"{self.made:,} made", f"{self.failed:,} failed", f"{self.unknown:,} unknown"]
+        parts += [f"{self.unfetched:,} not downloaded"] if self.unfetched else []
+        parts += [f"{self.left:,} not done yet"] if self.left else []
+        return ", ".join(parts)
 
     def exit(self) -> Exit:
-        """How a run ends that was not interrupted."""
+        """The exit code of a run that was not interrupted."""
         if self.unknown:
             return Exit.UNKNOWN
         return Exit.SOME_FAILED if self.failed or self.unfetched or self.left else Exit.OK

@@ -1,4 +1,4 @@
-"""How a task is told on a line."""
+"""Tasks as lines."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import msgspec
 
 from .._protocol import TaskRecord
 
+IN_JSON = f"A line of JSON each: {', '.join(TaskRecord.__struct_fields__)}."
+"""The help of `--json` where records are printed."""
+
 
 def as_json(record: TaskRecord) -> str:
     """The record as one line of JSON."""
-    return msgspec.json.encode({**msgspec.structs.asdict(record), "url": record.url}).decode()
+    return msgspec.json.encode(record).decode()
 
 
 def in_words(record: TaskRecord) -> str:

@@ -1,7 +1,7 @@
-"""A journal as a page to look at: `wan-async gallery`.
+"""A journal as a page: `wan-async gallery`.
 
-The way of what is shown, forward only: a journal's entry → a `Row` (`rows`; its clip's link from `links`) and a share
-of the `Summary` (`summary`) → a `Gallery` (`gallery`), which is the page's JSON → one HTML file (`page`, from
+The way of what is shown, forward only: a journal's entry → a `PageRow` (`rows`; its clip's link from `links`) and a
+share of the `Summary` (`summary`) → a `Gallery` (`gallery`), which is the page's JSON → one HTML file (`page`, from
 `page.html.jinja`, `page.css` and `page.js`). `server` serves the page, the JSON and the clips while a batch runs.
 """
 

@@ -1,4 +1,4 @@
-"""Where the page finds a clip: a file that was downloaded, else the provider's link."""
+"""Links of the page to clips: a file that was downloaded, else the provider's link."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class ById:
         return f"clips/{entry.id}"
 
     def file(self, number: int) -> Path | None:
-        """The clip of that row, if the journal names one that may be served; looked at again for each request."""
+        """The clip of that row, if the journal names one that may be served; checked again for each request."""
         known = self._files.get(number)
         return None if known is None else self._allowed(known)
 

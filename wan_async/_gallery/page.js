@@ -282,10 +282,14 @@ function newCard(row) {
   words.append(make("p", row.title || row.key, { class: "prompt" }), make("span", row.model, { class: "model" }), make("span", row.key, { class: "key", title: row.key }));
   words.append(make("p", facts(row).join(" · "), { class: "facts" }));
   const media = make("div", undefined, { class: "media" });
-  media.append(...(row.clip ? [newVideo(row), make("span", undefined, { class: "play" })] : [told(row)]));
+  media.append(...(!row.clip ? [told(row)] : isPicture(row.clip) ? [newPicture(row)] : [newVideo(row), make("span", undefined, { class: "play" })]));
   card.append(media, words);
   return card;
 }
+
+const isPicture = (clip) => /\.(png|jpe?g|webp|gif)$/i.test(clip.split(/[?#]/)[0]);
+
+const newPicture = (row) => make("img", undefined, { src: row.clip, loading: "lazy", alt: row.title || row.key });
 
 function newVideo(row) {
   const video = make("video", undefined, { "data-clip": `${row.clip}#t=0.5`, preload: "metadata", playsinline: "", loop: "", "aria-label": row.title || row.key });
@@ -345,7 +349,7 @@ const cardAt = (index) => $("feed").children[Math.floor(index / size)]?.children
 
 function open(row) {
   opened = row.id;
-  const media = row.clip
+  const media = row.clip && isPicture(row.clip) ? newPicture(row) : row.clip
     ? make("video", undefined, { src: row.clip, controls: "", loop: "", playsinline: "", autoplay: "", "aria-label": row.title || row.key })
     : make("p", row.state);
   $("large-media").replaceChildren(media);

@@ -67,11 +67,12 @@ def in_script(json: str) -> str:
 
 
 def _policy(script: str) -> str:
-    """What the page may do: run this very script, play clips, ask its own server."""
+    """The page's permissions: run this very script, play clips, ask its own server."""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (
-        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; "
-        "media-src 'self' file: http: https:; connect-src 'self'; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; connect-src 'self'; "
+        "img-src 'self' data: file: http: https:; media-src 'self' file: http: https:; base-uri 'none'; "
+        "form-action 'none'"
     )
 
 

@@ -12,7 +12,7 @@ import msgspec
 from .._journal import Entry, State
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class PageRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One item on the page.
 
     Attributes:
@@ -46,11 +46,11 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     at: float = 0.0
 
 
-def row_of(entry: Entry, clip: str | None) -> Row:
+def row_of(entry: Entry, clip: str | None) -> PageRow:
     """The row of an entry whose clip has this link."""
     fields = _fields(entry.input)
     prompt = fields.pop("prompt", None)
-    return Row(
+    return PageRow(
         id=entry.id,
         key=entry.key,
         model=entry.model,
@@ -68,7 +68,7 @@ def row_of(entry: Entry, clip: str | None) -> Row:
 
 
 def seconds_of(entry: Entry) -> float | None:
-    """How long a clip took: by the provider's word, else from acceptance to the outcome; None without a clip."""
+    """Seconds that a clip took: by the provider's word, else from acceptance to the outcome; None without a clip."""
     if entry.state is not State.DONE:
         return None
     if entry.record is not None and entry.record.cost_time is not None:

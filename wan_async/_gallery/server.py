@@ -34,18 +34,18 @@ _SHUTDOWN = 1.0
 """Seconds that answers under way get at the end."""
 
 _SHARE = 4.0
-"""What was read is good for this many times the seconds that reading took: a huge journal costs a fifth of a core."""
+"""Data is good for this many times the seconds that reading it took: a huge journal costs a fifth of a core."""
 
 
-class Source:
+class LiveData:
     """The newest data of a journal, read again only when the journal was written.
 
     Args:
-        journal: the file.
+        journal: the file; None: it is in a database, and is read to see whether it was written.
         read: reads it; is called in a thread.
     """
 
-    def __init__(self, journal: Path, read: Callable[[], Gallery]) -> None:
+    def __init__(self, journal: Path | None, read: Callable[[], Gallery]) -> None:
         self._journal = journal
         self._read = read
         self._lock = asyncio.Lock()
@@ -56,11 +56,11 @@ class Source:
     async def latest(self) -> tuple[str, Gallery]:
         """The data, and a tag that changes with it."""
         async with self._lock:
-            tag = _tag(self._journal)
+            tag = None if self._journal is None else _tag(self._journal)
             if self._latest is None or (tag != self._tag and time.monotonic() >= self._rested):
                 started = time.monotonic()
                 self._latest = await asyncio.to_thread(self._read)
-                self._tag = tag
+                self._tag = _digest(self._latest) if tag is None else tag
                 self._rested = time.monotonic() + _SHARE * (time.monotonic() - started)
             return self._tag, self._latest
 
@@ -68,7 +68,7 @@ class Source:
 class Faces:
     """The handlers."""
 
-    def __init__(self, source: Source, links: ById) -> None:
+    def __init__(self, source: LiveData, links: ById) -> None:
         self._source = source
         self._links = links
 
@@ -94,7 +94,7 @@ class Faces:
 
 
 @asynccontextmanager
-async def serving(source: Source, links: ById, port: int) -> AsyncGenerator[str]:
+async def serving(source: LiveData, links: ById, port: int) -> AsyncGenerator[str]:
     """Serve the page on loopback; gives its URL.
 
     Args:
@@ -133,6 +133,11 @@ def _tag(journal: Path) -> str:
     """Changes with each commit: of the file or of the write-ahead log beside it."""
     stands = [_stamp(Path(f"{journal}{suffix}")) for suffix in ("", "-wal")]
     return hashlib.blake2b(repr(stands).encode(), digest_size=12).hexdigest()
+
+
+def _digest(gallery: Gallery) -> str:
+    shown = msgspec.json.encode(msgspec.structs.replace(gallery, read_at=0.0))
+    return hashlib.blake2b(shown, digest_size=12).hexdigest()
 
 
 def _stamp(file: Path) -> tuple[int, int, int] | None:

@@ -1,4 +1,4 @@
-"""What stands on top of the page: counts, credits, pace, how long clips took, and how far the limit was used.
+"""The summary on top of the page: counts, credits, pace, the clips' durations, and the use of the limit.
 
 Pure: entries in, numbers out.
 """
@@ -19,7 +19,7 @@ _BARS = 24
 """The histogram's bars at most, without the last for what lies beyond."""
 
 _LEAST = 1.0
-"""Seconds that a bar covers at least: the provider tells whole seconds."""
+"""Seconds that a bar covers at least: the provider gives whole seconds."""
 
 _POINTS = 120
 """Points of the limit's use at most."""
@@ -28,7 +28,7 @@ _HOUR = 3600.0
 
 
 class Histogram(msgspec.Struct, frozen=True):
-    """How many clips took how long.
+    """A histogram of the clips' durations.
 
     Attributes:
         start: where the first bar begins, in seconds.
@@ -44,7 +44,7 @@ class Histogram(msgspec.Struct, frozen=True):
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """How far the limit on submissions was used.
+    """The use of the limit on submissions.
 
     Attributes:
         start: when the first point begins, in Unix seconds.
@@ -115,7 +115,7 @@ class Tally:
 
 
 def busy_seconds(spans: Sequence[tuple[float, float]]) -> float:
-    """How much time the spans cover together."""
+    """Seconds that the spans cover together."""
     covered, reached = 0.0, -math.inf
     for start, end in sorted(spans):
         covered += max(0.0, end - max(start, reached))

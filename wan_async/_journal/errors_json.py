@@ -25,9 +25,15 @@ class _Told(msgspec.Struct):
     message: str
 
 
+class _Unknown(msgspec.Struct, array_like=True):
+    message: str
+    sent_at: datetime | None = None
+    answer: str = ""
+
+
 # What JSON cannot tell apart from text.
 _ARGS: dict[type[WanError], Any] = {
-    SubmissionUnknownError: tuple[str, datetime | None],
+    SubmissionUnknownError: _Unknown,
     ResponseError: tuple[str, int, bytes],
     TaskFailedError: tuple[TaskRecord],
 }
@@ -39,7 +45,7 @@ def error_to_json(error: WanError) -> str:
     """Write an error; what JSON cannot hold of its `args` is written as its `repr`."""
     kind = _known_type(error)
     args: list[Any] = [] if kind is TaskFailedError else [_plain(arg) for arg in error.args]
-    return msgspec.json.encode(_Told(kind.__name__, args, _text(str(error)))).decode()
+    return msgspec.json.encode(_Told(kind.__name__, args, utf8(str(error)))).decode()
 
 
 def error_from_json(text: str, record: TaskRecord | None) -> WanError:
@@ -49,7 +55,8 @@ def error_from_json(text: str, record: TaskRecord | None) -> WanError:
     if kind is TaskFailedError and record is not None:
         return TaskFailedError(record)
     try:
-        return kind(*(msgspec.convert(told.args, _ARGS[kind]) if kind in _ARGS else told.args))
+        args = msgspec.convert(told.args, _ARGS[kind]) if kind in _ARGS else told.args
+        return kind(*(msgspec.structs.astuple(args) if isinstance(args, msgspec.Struct) else args))
     except (TypeError, msgspec.ValidationError):
         return WanError(told.message)
 
@@ -61,14 +68,14 @@ def _known_type(error: WanError) -> type[WanError]:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, str):
-        return _text(value)
+        return utf8(value)
     try:
         msgspec.json.encode(value)
     except (TypeError, ValueError, OverflowError, RecursionError):
-        return _text(repr(value))
+        return utf8(repr(value))
     return value
 
 
-def _text(text: str) -> str:
+def utf8(text: str) -> str:
     """The text with what UTF-8 cannot hold (parts of file names) spelled out."""
     return text if text.isascii() else text.encode(errors="backslashreplace").decode()

@@ -1,108 +1,293 @@
-"""A journal opened for writing by one thread: the lock, the connection, and an eye on the files."""
+"""The seam under the journal: what a batch asks of whatever keeps its rows, and nothing of how.
+
+`open_store` makes a `JournalStore` of a path or URL. A file has one writer (`sqlite`); a database has many (`shared` is
+True there), which is why an intent is also a claim: each key is submitted by whoever's intent is written first, by a
+row that is inserted or taken, never by a look before.
+
+The order of writes that keeps money safe, for every implementation: the intent is on disk before the POST leaves; the
+task's id before anyone relies on it; the outcome before it is handed over. What is awaited is on disk. What ends in
+`_nowait` is written in the order in which it was asked, and `aclose` waits for it; a fault of it is given to `failed`
+of `open_store`, ends every later call with the same `JournalError`, and never raises where it was asked.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sqlite3
-from typing import TYPE_CHECKING, TypeVar, TypeVarTuple, Unpack
+import enum
+from collections.abc import Collection, Iterable, Sequence
+from typing import Protocol, TypeAlias
 
-from ..errors import JournalError
-from . import files, steps
-from .lock import Lock
-from .schema import TEMP_DDL
-from .statements import begin_run
+import msgspec
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-Args = TypeVarTuple("Args")
-T = TypeVar("T")
-
-# Set on each connection: `synchronous` FULL because an intent that is not on disk must not be sent, `fullfsync` because
-# on macOS fsync alone leaves the data in the drive's cache. The write-ahead log is put back every 16 MiB.
-_PRAGMAS = """
-PRAGMA journal_mode = WAL;
-PRAGMA synchronous = FULL;
-PRAGMA fullfsync = ON;
-PRAGMA wal_autocheckpoint = 4096;
-PRAGMA temp_store = FILE;
-PRAGMA temp.journal_mode = MEMORY;
-PRAGMA temp.cache_size = -4096;
-"""
+from .._protocol import TaskRecord
+from ..errors import JournalError, WanError
+from .entries import Entry, State
 
 
-class Store:
-    """The one writer's hold on a journal.
+class Asked(msgspec.Struct, frozen=True, gc=False):
+    """An item that was pulled, looked up.
 
     Attributes:
-        path: the journal, as the caller named it.
-        database: the connection.
+        key: the caller's key; "" where one is to be made of the content and its n-th occurrence in this run.
+        model: the model's name on the wire.
+        content: the wire fields as JSON in canonical order; compared byte for byte.
     """
 
-    def __init__(self, path: str, *, create: bool = True) -> None:
-        """Lock and open the journal, make it if need be; what a killed run had in the air becomes UNKNOWN.
+    key: str
+    model: str
+    content: bytes
 
-        Raises JournalError: in use, not a journal, of a newer version, no such folder, not writable.
+
+class Fresh(msgspec.Struct, frozen=True, gc=False):
+    """Nobody has it: it is to be sent, under this key."""
+
+    key: str
+
+
+class Known(msgspec.Struct, frozen=True, gc=False):
+    """This run hands its outcome over (or has, or was asked not to) without being asked again."""
+
+    key: str
+
+
+class EndedElsewhere(msgspec.Struct, frozen=True):
+    """It has ended, and its outcome is to be handed over for this input; only where `shared`."""
+
+    entry: Entry
+
+
+class Elsewhere(msgspec.Struct, frozen=True, gc=False):
+    """Another worker has it under way: `ended` tells when it has ended; only where `shared`."""
+
+    key: str
+
+
+class Conflict(msgspec.Struct, frozen=True, gc=False):
+    """Its key stands in the journal with another model or input; nothing may be sent for it."""
+
+    key: str
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """This one item's values cannot be written; the error is its outcome, everything else goes on."""
+
+    error: JournalError
+
+
+LookedUp: TypeAlias = Fresh | Known | EndedElsewhere | Elsewhere | Conflict | Refused
+
+
+class TakenOver(msgspec.Struct, frozen=True):
+    """The worker that had it died, and it is this run's now; only where `shared`.
+
+    RUNNING is to be waited for; UNKNOWN, not reported yet, to be sought by its token as long as that may help, and then
+    finished as unknown; what has ended is to be handed over.
+    """
+
+    entry: Entry
+
+
+class Intent(msgspec.Struct, frozen=True, gc=False):
+    """A submission that is about to be sent.
+
+    Attributes:
+        index: the item's position in the inputs.
+        key, model, content: as looked up.
+        price: its list price in credits, None where no price is known (counts as 0).
+        token: what its callback URL carries, None without callbacks.
+        max_credits: the ceiling of this batch for all that was and may be charged, this one included; None: no ceiling.
+    """
+
+    index: int
+    key: str
+    model: str
+    content: bytes
+    price: float | None = None
+    token: str | None = None
+    max_credits: float | None = None
+
+
+class Claimed(msgspec.Struct, frozen=True, gc=False):
+    """The intent is on disk and this run's; `attempt` counts the submissions of that key from 1."""
+
+    attempt: int
+
+
+class Taken(msgspec.Struct, frozen=True, gc=False):
+    """Nothing was written: the key, with this very input, is not (or no longer) to be sent by this run.
+
+    Look it up again: it is `Known`, `EndedElsewhere` or `Elsewhere` now.
+    """
+
+
+class OverBudget(msgspec.Struct, frozen=True, gc=False):
+    """Nothing was written: with it more than `max_credits` could be charged; `committed` credits already may be."""
+
+    committed: float
+
+
+Intended: TypeAlias = Claimed | Taken | Conflict | OverBudget | Refused
+
+
+class Acceptance(msgspec.Struct, frozen=True, gc=False):
+    """A task was created: by the answer to its POST, or adopted by its callback after its fate was unknown.
+
+    An id is paid for and is never refused as late: for an attempt that was given up and sent again meanwhile it is
+    kept beside the row.
+    """
+
+    key: str
+    attempt: int
+    task_id: str
+
+
+class Withdrawal(msgspec.Struct, frozen=True, gc=False):
+    """Nothing was created by that attempt, certainly: the key is to be sent again, and costs nothing."""
+
+    key: str
+    attempt: int
+
+
+class Ending(msgspec.Struct, frozen=True):
+    """An item's outcome: DONE with a good record, UNKNOWN with a `SubmissionUnknownError`, else FAILED.
+
+    Attributes:
+        key, attempt: the submission's.
+        record: the task's last record; its credits, where it tells them, replace the list price.
+        error: why there is no clip; with a good record: why the clip could not be fetched.
+        path: where the clip is.
+    """
+
+    key: str
+    attempt: int
+    record: TaskRecord | None = None
+    error: WanError | None = None
+    path: str | None = None
+
+
+class Written(enum.Enum):
+    """The result of a write."""
+
+    ON_DISK = enum.auto()
+    TOO_LATE = enum.auto()
+    """The row is another's by now (its lease was taken) or has another final outcome: nothing was written."""
+
+
+class JournalStore(Protocol):
+    """The journal as one run writes it, from one event loop.
+
+    Every method raises `JournalError`: the journal was lost, is broken, closed, or belongs to another process.
+
+    Attributes:
+        shared: whether other workers may write at the same time.
+    """
+
+    shared: bool
+
+    # an item's way
+
+    async def look_up(self, items: Sequence[Asked]) -> list[LookedUp]:
+        """Look items up: one answer each, in their order."""
+        ...
+
+    async def intend(self, intent: Intent) -> Intended:
+        """Claim the key and write the intent, before the POST: SENDING, now."""
+        ...
+
+    def may_send(self, key: str | None = None) -> bool:
+        """Whether a POST may leave now: what was claimed under that key still is this run's, with time to spare.
+
+        Asked just before. None: whether any could.
         """
-        self.path = path
-        self._real = os.path.realpath(path)
-        if not os.path.isdir(os.path.dirname(self._real)):
-            raise JournalError(f"{path} cannot be made: there is no folder {os.path.dirname(self._real)}")
-        if not files.check(self._real) and not create:
-            raise JournalError(f"{path} is not a journal: it is empty or not there")
-        self._lock = Lock(self._real)
-        try:
-            self.database = self._open()
-        except BaseException as fault:
-            self._lock.release()
-            if isinstance(fault, (sqlite3.Error, OSError)):
-                raise JournalError(f"{path} cannot be opened: {fault}") from fault
-            raise
+        ...
 
-    def _open(self) -> sqlite3.Connection:
-        if not files.check(self._real):  # once more, now that nobody else can be making it
-            files.create(self._real)
-        database = files.connect(self._real)
-        try:
-            database.executescript(_PRAGMAS + TEMP_DDL + steps.DDL)
-            database.execute("BEGIN IMMEDIATE")
-            begin_run(database)
-            database.execute("COMMIT")
-            self._watched = [(path, os.stat(path)) for path in (self._real, f"{self._real}-wal", self._lock.path)]
-        except BaseException:
-            database.close()
-            raise
-        return database
+    def accept_nowait(self, acceptance: Acceptance) -> None:
+        """Write the task's id: RUNNING."""
+        ...
 
-    def transact(self, work: Callable[[sqlite3.Connection, Unpack[Args]], T], *args: *Args) -> T:
-        """Do one thing in a transaction of its own; JournalError if it cannot be written."""
-        try:
-            self.database.execute("BEGIN IMMEDIATE")
-            result = work(self.database, *args)
-            self.database.execute("COMMIT")
-        except sqlite3.Error as fault:
-            raise JournalError(f"{self.path} cannot be written: {fault}") from fault
-        return result
+    def withdraw_nowait(self, withdrawal: Withdrawal) -> None:
+        """Write that nothing was created: QUEUED."""
+        ...
 
-    def check_in_place(self) -> None:
-        """JournalError if the journal was deleted or replaced: what is written would be lost with this process."""
-        for path, opened in self._watched:
-            try:
-                stands = os.path.samestat(os.stat(path), opened)
-            except OSError:
-                stands = False
-            if not stands:
-                raise JournalError(f"{self.path} cannot be written: {path} was deleted or replaced while in use")
+    async def finish(self, ending: Ending) -> Written:
+        """Write the outcome, before it is handed over. DONE may be written again as DONE, with a fresh record.
 
-    def close(self) -> None:
-        """Put the write-ahead log back into the file, as far as that works, and let the lock go.
-
-        Somebody who is in the middle of reading is waited for half a second; what stays in the log is safe there.
+        Raises:
+            ValueError, TypeError, …: it holds what cannot be written; nothing was, and everything else goes on.
         """
-        with contextlib.suppress(sqlite3.Error):
-            self.database.execute("PRAGMA busy_timeout = 500")
-            self.database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        with contextlib.suppress(sqlite3.Error):
-            self.database.close()
-        self._lock.release()
+        ...
+
+    async def save(self, key: str, path: str) -> None:
+        """Write where the clip of what is DONE was saved, later than its outcome."""
+        ...
+
+    def seen_nowait(self, keys: Iterable[str]) -> None:
+        """Write that the caller's loop took these outcomes: with replay "unseen" they are not handed over again."""
+        ...
+
+    # what earlier runs, or workers that died, left
+
+    async def is_new(self) -> bool:
+        """Whether nothing stood in it when it was opened, and nobody else writes: nothing needs to be looked up."""
+        ...
+
+    async def page(self, states: Collection[State], after_id: int = 0, limit: int = 500) -> list[Entry]:
+        """Entries in these states that this run has not written to, by id; after the last one's id the next page.
+
+        For replays and for what is queued, while the run goes on: what it ended itself is not taken for an earlier
+        run's. `shared`: nothing; what a worker is to send or hand over is looked up, or taken over.
+        """
+        ...
+
+    async def report(self, keys: Iterable[str]) -> None:
+        """Write that this run hands these outcomes of earlier ones over: the next replays them as reported."""
+        ...
+
+    async def take_over(self, after_id: int = 0, limit: int = 500) -> list[Entry]:
+        """Entries that are this run's from now on, by id; an empty list when there are no more.
+
+        A file: the tasks that the last run left RUNNING. `shared`: also, whenever asked again with 0, what a worker
+        that died had, of what nobody here waits for by `ended`; in each state in which that may be `TakenOver`.
+        """
+        ...
+
+    async def ended(self, key: str) -> LookedUp | TakenOver:
+        """Wait until what is `Elsewhere` is so no longer: what is known of it then.
+
+        Fresh: free to be sent by this run. Ended or Known: it has ended.
+        """
+        ...
+
+    async def wait_again(self, accepted_after: float) -> int:
+        """Put back to RUNNING what has ended, but may not have: how many. Asked once, before `take_over`.
+
+        That is what FAILED with a `NotFoundError` although a task id is known (as in a deploy of the service),
+        and what is DONE by a record without a link; both only if accepted after that, in Unix seconds.
+        """
+        ...
+
+    async def tokens(self, keys: Collection[str]) -> dict[str, str]:
+        """The tokens in the callback URLs of the keys' last submissions, to seek what is unknown."""
+        ...
+
+    async def requeue(self, states: Collection[State], keys: Iterable[str] | None = None) -> int:
+        """Have what is UNKNOWN or FAILED submitted again, all or those with the keys: QUEUED. How many.
+
+        The submissions given up are kept and count as spent.
+        """
+        ...
+
+    async def spent(self) -> float:
+        """Credits that were or may have been charged: consumed where that is known, else the list price."""
+        ...
+
+    async def sent_since(self, unix_seconds: float) -> list[float]:
+        """The times of intents since then, Unix seconds, sorted: the rest of the account's window."""
+        ...
+
+    async def set_limit(self, n: int, per: float) -> None:
+        """Note the account's limit, n submissions per that many seconds, for those who show what was used of it."""
+        ...
+
+    async def aclose(self) -> None:
+        """Write what was asked, let go of what is held, end every thread and connection; again: wait for that."""
+        ...

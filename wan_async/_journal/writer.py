@@ -1,252 +1,193 @@
-"""Group commit: one thread owns the journal, and what queues up while it commits is its next transaction.
+"""Group commit: one thread owns a journal, and what is asked while it commits is its next transaction.
 
-1. What is asked reaches the thread at the end of the loop's pass, with what was told before it; what is only told, in
-   groups some milliseconds apart. The thread takes all groups that are there, in order, does them in one transaction,
-   commits, and looks whether the files still stand where they were.
+1. A read reaches the thread at the end of the loop's pass, with what was asked before it; writes gather for some
+   milliseconds. The thread takes all groups that are there, in order, and has its desk do them in one transaction.
 2. Only then are the results handed back, with one `call_soon_threadsafe` for all of them.
-3. What is refused (JournalError, or a value that SQLite cannot take) is its caller's error alone.
+3. What is refused (JournalError, or a value that cannot be written) is its caller's error alone.
 4. Anything else fails the whole group with JournalError, and everything after it: after a failed fsync nothing that
    was written can be trusted, so it is never tried again.
+
+The thread holds nothing of the loop's side but futures: a writer that nobody holds any more is closed.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import sqlite3
 import threading
-import time
-from collections import deque
+import weakref
 from collections.abc import Callable
-from functools import partial
-from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, Unpack
+from typing import Any, Concatenate, Final, Generic, ParamSpec, TypeVar
+
+import anyio
 
 from ..errors import JournalError
-from .groups import Group, Question, Steps, again, settle
-from .statements import REFUSED
-from .store import Store
+from .line import Desk, Job, Line, as_journal_error, own, settle
 
-if TYPE_CHECKING:
-    from .groups import Told
-    from .steps import Step
-
-Args = TypeVarTuple("Args")
+P = ParamSpec("P")
 T = TypeVar("T")
+D = TypeVar("D", bound=Desk)
 
 # However little is in it, a commit costs 0.25 ms of CPU in the thread and takes the interpreter's lock from the event
-# loop some seven times, which costs a busy loop some 0.5 ms. So steps wait until some seconds have passed since the
+# loop some seven times, which costs a busy loop some 0.5 ms. So writes wait until these seconds have passed since the
 # last were handed over; after a quiet while nothing waits. But a kill leaves tasks unknown whose ids wait: 60 kills of
-# a batch of 12,000 left 20 of them with 5 ms, 58 with 10, 131 with 20 (tests/batch/test_kill.py), and 20 as it is now.
-# So it is not long unless the loop is busy for more than that share of the time, when a commit is what others wait
-# for; and no longer then, since with 40 ms the workers of a fast batch wait for intents.
-_SPACING = 0.005
-_SPACING_WHEN_BUSY = 0.02
-_BUSY = 0.75
-
-# Steps in one transaction: it takes some 0.1 s, and no reader sees what is in it before.
-_MOST = 10_000
+# a batch of 12,000 left 20 of them with 5 ms, 58 with 10, 131 with 20.
+SPACING: Final = 0.005
 
 
-class Writer:
+class Writer(Generic[D]):
     """The thread and the way to it, for one event loop.
 
     Args:
-        path: the journal.
-        fault: called in the loop with what went wrong where nobody was to be told.
-
-    Attributes:
-        path: the journal.
-        broken: why nothing can be written any more.
-        opened: done when the journal is open; JournalError if it cannot be.
-        closed: done when the thread has let go of everything.
-        commits: how many transactions there were.
+        name: the journal, as it is called in errors; never with a password.
+        desk: opens the journal, in the thread.
+        failed: called in the loop with what went wrong where nobody waits.
     """
 
-    def __init__(self, path: str, fault: Callable[[Exception], None]) -> None:
-        self.path = path
-        self.broken: JournalError | None = None
-        self.commits = 0
-        self._fault = fault
-        self._loop = asyncio.get_running_loop()
-        self.opened: asyncio.Future[None] = self._loop.create_future()
-        self.closed: asyncio.Future[None] = self._loop.create_future()
-        self._group: Group = []
-        self._steps: Steps | None = None  # the last of the group, if it is steps
-        self._groups: SimpleQueue[Group | None] = SimpleQueue()
-        self._done: deque[Group] = deque()
-        self._closing = False
+    def __init__(self, name: str, desk: Callable[[Line], D], failed: Callable[[Exception], None]) -> None:
+        self.name = name
+        self.failed = failed
+        self._line = Line(name, weakref.ref(self))
+        self._group: list[Job] = []
         self._timer: asyncio.Handle | None = None  # when the group is handed over
-        self._next_at = self._loop.time()
-        self._handed_over = (time.monotonic(), time.thread_time())
+        self._next_at = 0.0
+        self._closing = False
         # A daemon: a program that ends without closing the journal must not hang; what was committed is safe.
-        self._thread = threading.Thread(target=self._run, name=f"journal {path}", daemon=True)
+        self._thread = threading.Thread(target=_serve, args=(self._line, desk), name=f"journal {name}", daemon=True)
         self._thread.start()
+        weakref.finalize(self, self._line.put, None).atexit = False
 
-    def tell(self, step: Step, told: Told | None = None) -> None:
-        """Have the thread do a step; `told`, or where it failed `fault`, is called later, never from here."""
-        steps = self._steps
-        if steps is None:  # else the thread refuses them, where it must
-            refusal = self._refusal()
-            if refusal is not None:
-                self._loop.call_soon(told or self._fault, refusal)
-                return
-            steps = self._steps = Steps()
-            self._group.append(steps)
-            if self._timer is None:
-                self._timer = self._loop.call_at(self._next_at, self._hand_over)
-        steps.asked.append(step)
-        steps.told.append(told)
+    async def opened(self) -> None:
+        """Wait until the journal is open; if that fails or is cancelled, nothing is held."""
+        try:
+            await asyncio.shield(self._line.opened)
+        except BaseException:
+            await self.aclose()
+            raise
 
-    def written(self, step: Step) -> asyncio.Future[bool]:
-        """Have the thread do a step, also if nobody waits for the result any more."""
-        refusal = self._refusal()
+    def refusal(self) -> Exception | None:
+        """Why nothing can be asked."""
+        if self._line.broken is not None:
+            return own(self._line.broken)
+        return JournalError(f"{self.name} is closed") if self._closing else None
+
+    def read(self, work: Callable[Concatenate[D, P], T], *args: P.args, **_: P.kwargs) -> asyncio.Future[T]:
+        """Have the thread do `work(desk, *args)`, now, and what was asked before. It is done if nobody waits too."""
+        return self._ask(work, args, now=True)
+
+    def write(self, work: Callable[Concatenate[D, P], T], *args: P.args, **_: P.kwargs) -> asyncio.Future[T]:
+        """Have the thread do `work(desk, *args)`, in a few milliseconds. It is done if nobody waits too."""
+        return self._ask(work, args, now=False)
+
+    def write_nowait(self, work: Callable[Concatenate[D, P], object], *args: P.args, **_: P.kwargs) -> None:
+        """As `write`, and `failed` hears, later, of what goes wrong."""
+        refusal = self.refusal()
+        if refusal is None:
+            self._add(Job(work, args, None), now=False)
+        else:
+            self._line.loop.call_soon(self.failed, refusal)
+
+    def future(self) -> asyncio.Future[Any]:
+        """A future that the thread settles when something happens; broken off with the journal."""
+        refusal = self.refusal()
         if refusal is not None:
             raise refusal
-        future: asyncio.Future[bool] = self._loop.create_future()
-        self.tell(step, partial(settle, future))
+        future: asyncio.Future[Any] = self._line.loop.create_future()
+        self._line.waiting.add(future)
+        future.add_done_callback(self._line.waiting.discard)
         return future
 
-    def ask(self, work: Callable[[sqlite3.Connection, Unpack[Args]], T], *args: *Args) -> asyncio.Future[T]:
-        """Have the thread do `work(database, *args)`. It is done even if nobody waits for the result any more."""
-        refusal = self._refusal()
+    def _ask(self, work: Callable[..., T], args: tuple[Any, ...], *, now: bool) -> asyncio.Future[T]:
+        refusal = self.refusal()
         if refusal is not None:
             raise refusal
-        future: asyncio.Future[T] = self._loop.create_future()
-        self._steps = None
-        self._group.append(Question(future, work, args))
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_soon(self._hand_over)
+        future: asyncio.Future[T] = self._line.loop.create_future()
+        self._add(Job(work, args, future), now=now)
         return future
 
-    def flush(self) -> asyncio.Future[None]:
-        """Done, with or without an error, when everybody has heard what became of what was told until now."""
-        if self._refusal() is None:
-            told = self.ask(_nothing)
-            told.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody waits for the error
-            return told
-        nothing: asyncio.Future[None] = self._loop.create_future()
-        nothing.set_result(None)
-        return nothing
+    def _add(self, call: Job, *, now: bool) -> None:
+        self._group.append(call)
+        if now:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._line.loop.call_soon(self.hand_over)
+        elif self._timer is None:
+            self._timer = self._line.loop.call_at(self._next_at, self.hand_over)
 
-    def close(self) -> None:
-        """Have the thread do what was asked, close the journal and end; see `closed`."""
-        if not self._closing:
-            self._closing = True
-            self._hand_over()
-            self._groups.put(None)
-
-    @property
-    def gone(self) -> bool:
-        """True when the thread has ended: microseconds after `closed`, milliseconds where others use the core."""
-        return not self._thread.is_alive()
-
-    def _refusal(self) -> JournalError | None:
-        if self.broken is not None:
-            return again(self.broken)
-        return JournalError(f"{self.path} is closed") if self._closing else None
-
-    def _hand_over(self) -> None:
+    def hand_over(self) -> None:
+        """Give the thread what has gathered."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if self._group:
-            for part in self._group:
-                part.prepare()
-            self._groups.put(self._group)
+            self._line.pending.append(self._group)
+            self._line.put(self._group)
             self._group = []
-            self._steps = None
-            before, self._handed_over = self._handed_over, (time.monotonic(), time.thread_time())
-            passed, busy = (now - then for now, then in zip(self._handed_over, before, strict=True))
-            self._next_at = self._loop.time() + spacing(passed, busy)
+            self._next_at = self._line.loop.time() + SPACING
 
-    def _tell(self) -> None:
-        for part in self._done.popleft():
-            part.tell(self._fault)
-
-    # In the thread.
-
-    def _run(self) -> None:
-        try:
-            store = Store(self.path)
-        except Exception as fault:  # noqa: BLE001  whatever it is, nobody may wait for ever
-            refusal = (
-                fault if isinstance(fault, JournalError) else JournalError(f"{self.path} cannot be opened: {fault}")
-            )
-            self._call(settle, self.opened, refusal)
-            self._call(settle, self.closed, None)
+    async def aclose(self) -> None:
+        """Do what was asked, close the journal, end the thread; again: wait for that. A cancellation comes after it."""
+        if self._line.forked:
             return
-        self._call(settle, self.opened, None)
-        while group := self._next_group():
-            self._do(store, group)
-            self._done.append(group)
-            del group  # so that the loop frees the steps, in whose core's cache they are
-            self._call(self._tell)
-        store.close()
-        self._call(settle, self.closed, None)
+        if not self._closing:
+            self._closing = True
+            self.hand_over()
+            self._line.put(None)
+        cancelled: asyncio.CancelledError | None = None
+        with anyio.CancelScope(shield=True):  # anyio would cancel again and again
+            # The thread ends microseconds after `closed`, milliseconds where others use the core.
+            while self._thread.is_alive():
+                try:
+                    await (asyncio.sleep(0) if self._line.closed.done() else asyncio.wait([self._line.closed]))
+                except asyncio.CancelledError as asked:
+                    cancelled = asked
+        if cancelled is not None:
+            raise cancelled
 
-    def _next_group(self) -> Group:
-        """All that was handed over by now; waits for something; empty when closing and all is done."""
-        group = self._groups.get() or []
-        count = sum(len(part) for part in group)
-        while 0 < count < _MOST and not self._groups.empty():
-            more = self._groups.get()
-            if more is None:
-                self._groups.put(None)  # comes last: nothing is asked after closing
-                break
-            group += more
-            count += sum(len(part) for part in more)
-        return group
 
-    def _do(self, store: Store, group: Group) -> None:
+# In the thread.
+
+
+def _serve(line: Line, open_desk: Callable[[Line], Desk]) -> None:
+    """Work until the journal is closed; whatever goes wrong, nobody waits for ever."""
+    try:
+        _work(line, open_desk)
+    except Exception as fault:  # noqa: BLE001 - a desk that cannot be closed, a bug here
+        line.broken = as_journal_error(f"{line.name} was lost", fault)
+        line.notify(line.fail_pending)
+    finally:
+        line.notify(settle, line.closed, None)
+
+
+def _work(line: Line, open_desk: Callable[[Line], Desk]) -> None:
+    try:
+        desk = open_desk(line)
+    except Exception as fault:  # noqa: BLE001 - whatever it is, nobody may wait for ever
+        line.notify(settle, line.opened, as_journal_error(f"{line.name} cannot be opened", fault))
+        return
+    line.notify(settle, line.opened, None)
+    try:
+        while groups := _next(line, desk):
+            results = _results(line, desk, groups)
+            del groups  # so that the loop frees the calls, in whose core's cache they are
+            line.notify(line.settle, results)
+    finally:
+        desk.close()
+
+
+def _next(line: Line, desk: Desk) -> list[list[Job]]:
+    if line.broken is None:
         try:
-            if self.broken is None:
-                self._commit(store, group)
-                return
-        except Exception as fault:  # noqa: BLE001  whatever it is, nobody may wait for ever
-            self.broken = _broken(store.path, fault)
-            with contextlib.suppress(sqlite3.Error):
-                store.database.execute("ROLLBACK")
-        assert self.broken is not None  # noqa: S101
-        for part in group:
-            part.fail(self.broken)
+            desk.wait(line.groups)
+        except Exception as fault:  # noqa: BLE001 - whatever it is, nobody may wait for ever
+            line.break_off(as_journal_error(f"{line.name} was lost", fault))
+    return line.next()
 
-    def _commit(self, store: Store, group: Group) -> None:
-        database = store.database
+
+def _results(line: Line, desk: Desk, groups: list[list[Job]]) -> list[list[Any]]:
+    if line.broken is None:
         try:
-            if len(group) == 1 and isinstance(group[0], Steps):
-                group[0].do(database)  # a transaction of its own
-            else:
-                database.execute("BEGIN")
-                for part in group:
-                    part.do(database)
-                database.execute("COMMIT")
-        except REFUSED:
-            if database.in_transaction:
-                database.execute("ROLLBACK")
-            database.execute("BEGIN")
-            for part in group:
-                part.do_singly(database, store.path)
-            database.execute("COMMIT")
-        self.commits += 1
-        store.check_in_place()
-
-    def _call(self, function: Callable[..., None], *args: Any) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
-            self._loop.call_soon_threadsafe(function, *args)
-
-
-def spacing(passed: float, busy: float) -> float:
-    """Seconds until steps are handed over again, where the loop was busy for `busy` of the last `passed` seconds."""
-    return _SPACING_WHEN_BUSY if busy > passed * _BUSY else _SPACING
-
-
-def _nothing(database: sqlite3.Connection) -> None:
-    pass
-
-
-def _broken(path: str, fault: Exception) -> JournalError:
-    error = fault if isinstance(fault, JournalError) else JournalError(f"{path} cannot be written: {fault}")
-    error.__cause__ = None if error is fault else fault
-    return error
+            results = iter(desk.transact([call for group in groups for call in group]))
+            return [[next(results) for _ in group] for group in groups]
+        except Exception as fault:  # noqa: BLE001 - whatever it is, nobody may wait for ever
+            line.break_off(as_journal_error(f"{line.name} cannot be written", fault))
+    return [[line.broken] * len(group) for group in groups]

@@ -1,4 +1,4 @@
-"""When to try again what is safe to repeat: exponential with full jitter, bounded by elapsed time."""
+"""Delays before what is safe to repeat is tried again: exponential with full jitter, bounded by elapsed time."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What is learnt of how long one kind of task takes, and when that says to look.
+"""Durations of one kind of task: what is learnt of them, and when that says to poll.
 
 Ages and gaps are seconds. The last samples, each blurred by the distance to its neighbours, make a distribution cut
-into cells of equal mass. From it a table is worked out backwards, cell by cell: the next look that makes
-`expected lateness + PRICE · expected looks` least. Beyond what is known, looks go on at a growing, bounded distance.
+into cells of equal mass. From it a table is worked out backwards, cell by cell: the next poll that makes
+`expected lateness + PRICE · expected polls` least. Beyond what is known, polls go on at a growing, bounded distance.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ CELLS = 56
 """Cells of equal mass: the table costs CELLS² / 2 steps, 0.5 ms, when it is made anew."""
 
 PRICE = 0.006
-"""What a look costs, in lateness as a part of the duration: where durations are spread by 12 %, 4.5 looks a task find
-it 3.1 % late (`python -m benchmarks.polling`)."""
+"""The price of a poll, in lateness as a part of the duration: where durations are spread by 12 %, 4.5 polls a task
+find it 3.1 % late (`python -m benchmarks.polling`)."""
 
 _SHORT = 1.0
-"""Looks at tasks of this median, in seconds, cost half: there the round trip takes its part of the lateness too."""
+"""Polls of tasks of this median, in seconds, cost half: there the round trip takes its part of the lateness too."""
 
 MAX_GAP = 300.0
 """No task is left alone for longer, whatever was learnt: durations of 1 to 5 minutes are usual (seen)."""
 
 LATE_PART = 0.1
-"""Beyond what was learnt: the part of its age after which a task is looked at again."""
+"""Beyond what was learnt: the part of its age after which a task is polled again."""
 LATE_GAP = 30.0
 """… and the longest such distance; the provider's page says 15 to 30 s."""
 _LATE_LEAST = 0.05
@@ -44,13 +44,14 @@ _BLUR_FEW = 0.25
 _BLUR_LEAST = 0.003
 _TAIL_POWER = 3
 _LEAST = 0.001
+_A_DAY = 86_400.0
 
 
 class Durations:
-    """How long tasks of one kind took, and the table of looks made of it.
+    """The durations of one kind of task, and the table of polls made of them.
 
     Attributes:
-        count: samples seen.
+        count: samples taken in.
         revision: goes up when the table has changed so much that waiting tasks should be planned anew.
     """
 
@@ -58,12 +59,12 @@ class Durations:
         "_best",
         "_cells",
         "_due",
+        "_published",
+        "_published_at",
         "_recent",
         "_slopes",
         "_sorted",
         "_tail",
-        "_told",
-        "_told_at",
         "_weights",
         "count",
         "revision",
@@ -80,8 +81,13 @@ class Durations:
         self._best: list[float] = []
         self._slopes: list[float] = []
         self._due = 0
-        self._told = 0.0
-        self._told_at = 0
+        self._published = 0.0
+        self._published_at = 0
+
+    @property
+    def latest(self) -> float:
+        """The longest of the samples kept, 0 if there are none."""
+        return self._sorted[-1] if self._sorted else 0.0
 
     def observe(self, seconds: float) -> None:
         """Add one duration; the oldest of more than WINDOW is dropped. What is no duration is ignored."""
@@ -96,27 +102,27 @@ class Durations:
         if self.count >= self._due:
             self._learn()
 
-    def next_look(self, seen: float) -> float:
-        """The age of the next look at a task that was not done at age `seen`; greater than `seen`.
+    def next_poll(self, undone: float) -> float:
+        """The age of the next poll of a task that was undone at age `undone`; greater than `undone`.
 
         Once the first tasks of its kind are done at that age it is not left alone for longer than it was waited for:
-        what was learnt of two humps does not tell where exactly the first one ends.
+        what was learnt of two humps does not say where exactly the first one ends.
         """
         cells = self._cells
-        cell = bisect_left(cells, seen)
+        cell = bisect_left(cells, undone)
         if cell == len(cells):
-            return seen + _late_gap(seen)
-        look = self._best[cell] + self._slopes[cell] * (seen - cells[cell])
-        if cell > 0 and look > 2 * seen:
-            look = 2 * seen
-        return look if look < seen + MAX_GAP else seen + MAX_GAP
+            return undone + _late_gap(undone)
+        poll = self._best[cell] + self._slopes[cell] * (undone - cells[cell])
+        if cell > 0 and poll > 2 * undone:
+            poll = 2 * undone
+        return poll if poll < undone + MAX_GAP else undone + MAX_GAP
 
-    def lateness(self, seen: float, age: float) -> float:
-        """How late a look at `age` likely finds a task not done at age `seen`, as a part of its duration; to a cell."""
+    def lateness(self, undone: float, age: float) -> float:
+        """The likely lateness of a poll at `age`, of a task undone at `undone`: a part of its duration; to a cell."""
         cells, last = self._cells, len(self._cells) - 1
-        from_, to = bisect_left(cells, seen), bisect_right(cells, age) - 1
+        from_, to = bisect_left(cells, undone), bisect_right(cells, age) - 1
         if from_ > last:
-            return _tail_lateness(age / seen)
+            return _tail_lateness(age / undone)
         if to < from_:
             return 0.0
         mass = (1 - self._tail) / last
@@ -130,21 +136,21 @@ class Durations:
         self._cells = _cells(self._sorted)
         self._tail = 1 / (len(self._recent) + 2)
         self._weights = _weights(self._cells, self._tail)
-        self._best = _best_looks(self._cells, self._weights, self._tail)
+        self._best = _best_polls(self._cells, self._weights, self._tail)
         self._slopes = _slopes(self._cells, self._best)
         first = self._best[0]
-        if self.count >= 2 * self._told_at or abs(first - self._told) > LATE_PART * self._told:
+        if self.count >= 2 * self._published_at or abs(first - self._published) > LATE_PART * self._published:
             self.revision += 1
-            self._told, self._told_at = first, self.count
+            self._published, self._published_at = first, self.count
 
 
-def _late_gap(seen: float) -> float:
-    """Seconds to the next look at a task older than all that was learnt."""
-    return min(max(LATE_PART * seen, _LATE_LEAST), LATE_GAP)
+def _late_gap(undone: float) -> float:
+    """Seconds to the next poll of a task older than all that was learnt."""
+    return min(max(LATE_PART * undone, _LATE_LEAST), LATE_GAP)
 
 
 def _tail_lateness(times: float) -> float:
-    """How late a task older than all that was learnt is likely found so many times its age later."""
+    """The likely lateness of a poll at `times` the age of a task that is older than all that was learnt."""
     return (_TAIL_POWER * times - _TAIL_POWER - 1 + times**-_TAIL_POWER) / (_TAIL_POWER + 1)
 
 
@@ -183,13 +189,13 @@ def _weights(cells: list[float], tail: float) -> list[float]:
 
 
 def _slopes(cells: list[float], best: list[float]) -> list[float]:
-    """How fast the best look moves with the age below each bound."""
+    """The slopes by which the best poll moves with the age below each bound."""
     steps = zip(pairwise(cells), pairwise(best), strict=True)
     return [0.0, *((best2 - best1) / (cell2 - cell1) for (cell1, cell2), (best1, best2) in steps)]
 
 
-def _best_looks(cells: list[float], weights: list[float], tail: float) -> list[float]:
-    """For each bound: the best next look at a task not done there."""
+def _best_polls(cells: list[float], weights: list[float], tail: float) -> list[float]:
+    """For each bound: the best next poll of a task undone there."""
     last = len(cells) - 1
     mass = (1 - tail) / last
     price = PRICE * cells[last // 2] / (cells[last // 2] + _SHORT)
@@ -206,23 +212,31 @@ def _best_looks(cells: list[float], weights: list[float], tail: float) -> list[f
     return best
 
 
-def measured(record: TaskRecord, seen: float, found: float) -> float | None:
-    """How long a task took that was last seen undone at age `seen` and done at age `found`; None: too vague to tell.
+def measured(record: TaskRecord, undone: float, found: float) -> float | None:
+    """Seconds that a task took, last found undone at age `undone` and done at age `found`; None: too vague to say.
 
-    Of what the provider tells, the first that agrees with what was seen counts (`costTime` is seconds, though the
-    pages say milliseconds); else the middle, where the two looks are near enough to say something.
+    Of what the provider says, the first that agrees with what was found counts (`costTime` is seconds, though the
+    pages say milliseconds); else the middle, where the two polls are near enough to say something.
     """
     slack = 1.0 + 0.05 * found
-    earliest = max(seen, 0.0)
-    for seconds in _told(record):
+    earliest = max(undone, 0.0)
+    for seconds in _reported(record):
         if earliest - slack <= seconds <= found + slack:
             return min(max(seconds, earliest), found)
-    return (seen + found) / 2 if seen >= found / 2 else None
+    return (undone + found) / 2 if undone >= found / 2 else None
 
 
-def _told(record: TaskRecord) -> Iterator[float]:
-    """How long the provider says it took: by its two times, by `costTime`."""
-    if record.created_at is not None and record.completed_at is not None:
-        yield (record.completed_at - record.created_at).total_seconds()
+def stamped(record: TaskRecord) -> float | None:
+    """Seconds that a task took by the provider's two times; None where they do not say."""
+    if record.created_at is None or record.completed_at is None:
+        return None
+    seconds = (record.completed_at - record.created_at).total_seconds()
+    return seconds if 0 < seconds < _A_DAY else None
+
+
+def _reported(record: TaskRecord) -> Iterator[float]:
+    """Seconds that it took, as the provider says: by its two times, by `costTime`."""
+    if (seconds := stamped(record)) is not None:
+        yield seconds
     if record.cost_time is not None:
         yield record.cost_time

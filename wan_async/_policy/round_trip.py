@@ -13,50 +13,51 @@ least would cost 5 % of a 1 s window at a round trip of 0.5 s.
 
 from __future__ import annotations
 
+import math
+
+import msgspec
+
 _SAMPLES = 256  # in each of two generations: what is older than both is forgotten, so a longer round trip is learnt
 _ENOUGH = 8
 _CONNECTIONS = 64  # more than that, a pool makes wait
 _CAUTION = 8.0
 
 
-class _Generation:
+class Generation(msgspec.Struct, array_like=True):
     """The least, the sum and the number of some samples, in seconds."""
 
-    __slots__ = ("count", "least", "total")
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.least = float("inf")
-        self.total = 0.0
+    count: int = 0
+    least: float = math.inf
+    total: float = 0.0
 
 
-class RoundTrip:
-    """Learns the lead from measured round trips.
+class RoundTrip(msgspec.Struct, array_like=True):
+    """Learns the lead from measured round trips; plain values, which can be kept in a storage.
 
     Attributes:
         lead: how long before its answer plus a window a slot may be used again, in seconds; 0.0 until enough is known.
+        connections: the most calls that were under way at once.
+        skipped: the first samples, which are not believed.
+        old, new: the samples that are.
     """
 
-    __slots__ = ("_connections", "_new", "_old", "_skipped", "lead")
-
-    def __init__(self) -> None:
-        self._skipped = 0
-        self._connections = 0
-        self._old = _Generation()
-        self._new = _Generation()
-        self.lead = 0.0
+    lead: float = 0.0
+    connections: int = 0
+    skipped: int = 0
+    old: Generation = msgspec.field(default_factory=Generation)
+    new: Generation = msgspec.field(default_factory=Generation)
 
     def add(self, seconds: float, under_way: int) -> None:
         """Takes in one round trip, measured while `under_way` calls were out, itself among them.
 
         That many connections are open, and as many of the first samples may contain the set-up of one.
         """
-        if under_way > self._connections:
-            self._connections = min(under_way, _CONNECTIONS)
-        if self._skipped < self._connections:
-            self._skipped += 1
+        if under_way > self.connections:
+            self.connections = min(under_way, _CONNECTIONS)
+        if self.skipped < self.connections:
+            self.skipped += 1
             return
-        new = self._new
+        new = self.new
         new.count += 1
         new.total += seconds
         if seconds < new.least:
@@ -65,12 +66,12 @@ class RoundTrip:
         elif not new.count % _ENOUGH:  # each time would cost 0.4 µs a call
             self.lead = self._lead()
         if new.count == _SAMPLES:
-            self._old, self._new = self._new, _Generation()
+            self.old, self.new = self.new, Generation()
 
     def _lead(self) -> float:
-        count = self._old.count + self._new.count
+        count = self.old.count + self.new.count
         if count < _ENOUGH:
             return 0.0
-        least = min(self._old.least, self._new.least)
-        spread = (self._old.total + self._new.total) / count - least
+        least = min(self.old.least, self.new.least)
+        spread = (self.old.total + self.new.total) / count - least
         return max(0.0, least - _CAUTION * spread / count)

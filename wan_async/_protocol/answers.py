@@ -1,11 +1,13 @@
-"""How answers read: (status, headers, body) becomes a value or a `WanError`, never anything else.
+"""Reading answers: (status, headers, body) becomes a value or a `WanError`, never anything else.
 
 The rules:
 
 - A readable envelope `{"code": int, "msg" or "message": text, "data": …}` is the service's verdict, whatever the
-  HTTP status: errors normally come with HTTP 200 (seen).
-- Without one, HTTP 401, 403, 404 and 429 are verdicts too; anything else is no verdict, a `ResponseError`: for a
-  createTask that leaves its fate open.
+  HTTP status: errors normally come with HTTP 200 (seen). What the strict reader refuses the lenient one reads: the
+  code may be text or a whole float. Where there is none, data that hold what was asked for are an answer.
+- Without one, HTTP 401, 403, 404, 407 and 429 are verdicts too; anything else is no verdict, a `ResponseError`: for a
+  createTask that leaves its fate open. On recordInfo only 429 is: a page is a gateway's and says nothing of a task.
+- A record of another task than was asked for (a cache that ignores the query) is no record.
 - 402 also comes as 500 "Credits insufficient" (seen); on createTask 500 is very often a validation error (seen).
 """
 
@@ -14,7 +16,6 @@ from __future__ import annotations
 import math
 import re
 import sys
-from datetime import UTC
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import msgspec
@@ -32,14 +33,17 @@ from ..errors import (
     ResponseError,
     ServerError,
 )
+from . import lenient
+from .parts import as_object, id_of, ids_of
 from .records import TaskRecord, ended_by_envelope, from_wire, usual_record
+from .waits import believed_wait
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What came back: the HTTP status, the whole body, headers (looked up case-insensitively or in lower case)."""
+    """An HTTP answer: its status, the whole body, headers (found case-insensitively or in lower case)."""
 
     status: int
     body: bytes
@@ -47,9 +51,12 @@ class Answer(msgspec.Struct, frozen=True):
     received_at: float = 0.0
     """Unix seconds at receipt: what an HTTP-date in `Retry-After` counts from."""
 
+    def __repr__(self) -> str:
+        return f"Answer({self.status}, {len(self.body)} bytes)"  # a page may show the key that it was sent
+
 
 class _Envelope(msgspec.Struct):
-    code: int
+    code: int | None
     msg: Any = None
     message: Any = None
     data: Any = None
@@ -77,7 +84,8 @@ _BY_CODE: dict[int, type[ApiError]] = {
     455: MaintenanceError,
     505: FeatureDisabledError,
 }
-_BARE_VERDICTS = frozenset({401, 403, 404, 429})
+_BARE_VERDICTS = frozenset({401, 403, 404, 407, 429})
+_BARE_VERDICT_ON_A_TASK = frozenset({429})
 _MESSAGE = 1000
 """Characters of the service's words that are kept: the patterns below are not run over a whole 1 MiB answer.
 
@@ -90,6 +98,14 @@ _VALIDATION = (
     r"|(?<!went )wrong"
 )
 _NULL_RECORD = r"(?i)recordInfo is null"
+_NO_RECORD: tuple[object, ...] = (None, "", [])
+"""Data that say the same with code 200."""
+
+
+def code_of(answer: Answer) -> int | None:
+    """The envelope's code, or None where there is none or it cannot be read."""
+    envelope = _envelope(answer)
+    return None if envelope is None else envelope.code
 
 
 def read_created(answer: Answer) -> str:
@@ -105,11 +121,12 @@ def read_created(answer: Answer) -> str:
             return created.data.taskId  # the usual answer, 0.5 µs less than the way of all
     except (msgspec.MsgspecError, ValueError, RecursionError):
         pass
-    data = _data(answer, creating=True)
-    task_id = cast("dict[str, Any]", data).get("taskId") if isinstance(data, dict) else None
-    if isinstance(task_id, int) and not isinstance(task_id, bool):
-        task_id = str(task_id)
-    if not isinstance(task_id, str) or not task_id:
+    envelope = _envelope(answer)
+    if envelope is None and answer.status == 200 and (cut := lenient.id_in(answer.body)) is not None:
+        return cut
+    data = as_object(_checked(answer, envelope, creating=True)) or {}
+    task_id = id_of(data) or id_of(_leniently(answer.body) or {})
+    if task_id is None:
         raise _unreadable(answer, "createTask answered 200 without a task id")
     return task_id
 
@@ -117,20 +134,45 @@ def read_created(answer: Answer) -> str:
 def read_record(answer: Answer, task_id: str = "") -> TaskRecord:
     """Read recordInfo's answer; 408 and 501 in the envelope are the task's end, as a failed record.
 
+    Args:
+        answer: what came.
+        task_id: the task that was asked for; `""`: whichever it is.
+
     Raises:
         ApiError: the service refused the call; `NotFoundError` for an unknown or seconds-old task.
-        ResponseError: an answer that cannot be read.
+        ResponseError: an answer that cannot be read, or another task's record.
     """
     record = usual_record(answer.body)
-    if record is not None:
+    if record is not None and task_id in (record.task_id, ""):
         return record
     envelope = _envelope(answer)
     if envelope is not None and envelope.code in (408, 501):
-        return ended_by_envelope(task_id, envelope.code, _message(envelope), envelope.data)
-    data = _checked(answer, envelope, creating=False)
-    if not isinstance(data, dict):
-        raise _unreadable(answer, "recordInfo answered 200 without a record")
-    return from_wire(cast("dict[str, Any]", data), task_id)
+        return ended_by_envelope(_own(answer, envelope.data, task_id), envelope.code, _message(envelope))
+    data = _record_data(answer, envelope, task_id)
+    if data in _NO_RECORD and envelope is not None and envelope.code == 200:
+        raise NotFoundError(200, f"there is no record of task {task_id}", answer.status)
+    fields = as_object(data)
+    if fields is None or (envelope is not None and envelope.code is None and not ids_of(fields)):
+        raise _unreadable(answer, "recordInfo answered without a record")
+    return from_wire(_own(answer, fields, task_id))
+
+
+def _own(answer: Answer, data: Any, task_id: str) -> dict[str, Any]:
+    """The fields of a record that is the task's, whichever of its names it was asked for by."""
+    fields = as_object(data) or {}
+    names = ids_of(fields)
+    if task_id and names and task_id not in names:
+        raise _unreadable(answer, f"recordInfo answered with another task than {task_id}")
+    return {**fields, "taskId": task_id} if task_id else fields
+
+
+def _record_data(answer: Answer, envelope: _Envelope | None, task_id: str) -> Any:
+    try:
+        return _checked(answer, envelope, _BARE_VERDICT_ON_A_TASK)
+    except NotFoundError as error:
+        what = f"{error.message} (task {task_id})" if task_id else error.message
+        unknown = NotFoundError(error.code, what, error.status)
+    raise unknown
 
 
 def read_credits(answer: Answer) -> float:
@@ -150,7 +192,7 @@ def read_link(answer: Answer) -> str:
 
 
 class StoredFile(msgspec.Struct, frozen=True):
-    """A file at the upload host; the size in bytes and the type where it tells them."""
+    """A file at the upload host; the size in bytes and the type where the host says so."""
 
     url: str
     size: int | None = None
@@ -160,35 +202,69 @@ class StoredFile(msgspec.Struct, frozen=True):
 def read_stored(answer: Answer) -> StoredFile:
     """Read an upload's answer."""
     data = _data(answer)
-    told = cast("dict[str, Any]", data) if isinstance(data, dict) else {}
-    url, size, mime_type = told.get("downloadUrl"), told.get("fileSize"), told.get("mimeType")
+    fields = cast("dict[str, Any]", data) if isinstance(data, dict) else {}
+    url, size, mime_type = fields.get("downloadUrl"), fields.get("fileSize"), fields.get("mimeType")
     if not isinstance(url, str) or not url:
         raise _unreadable(answer, "the upload answered 200 without a downloadUrl")
     known_size = size if isinstance(size, int) and not isinstance(size, bool) else None
     return StoredFile(url, known_size, mime_type if isinstance(mime_type, str) else None)
 
 
-def _data(answer: Answer, *, creating: bool = False) -> Any:
-    return _checked(answer, _envelope(answer), creating=creating)
+def _data(answer: Answer) -> Any:
+    return _checked(answer, _envelope(answer))
 
 
 def _envelope(answer: Answer) -> _Envelope | None:
     try:
         return _decode(answer.body)
     except (msgspec.MsgspecError, ValueError, RecursionError):
+        pass
+    fields = _leniently(answer.body)
+    return None if fields is None else _lenient_envelope(fields)
+
+
+def _leniently(body: bytes) -> dict[str, Any] | None:
+    try:
+        value = lenient.read(body)
+    except (ValueError, RecursionError):
         return None
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
 
 
-def _checked(answer: Answer, envelope: _Envelope | None, *, creating: bool) -> Any:
-    """The envelope's data if its code is 200, else the verdict as an error."""
-    if envelope is not None:
-        if envelope.code == 200:
-            return envelope.data
-        raise _verdict(answer, envelope.code, _message(envelope), creating=creating)
-    if answer.status in _BARE_VERDICTS:
+def _lenient_envelope(fields: dict[str, Any]) -> _Envelope | None:
+    """An envelope whose code may be text or missing, where there are data or the task itself."""
+    code = _code(fields.get("code"))
+    data = fields.get("data")
+    if data is None and id_of(fields) is not None:
+        data = fields
+    if code is None and data is None:
+        return None
+    return _Envelope(code, fields.get("msg"), fields.get("message"), data)
+
+
+def _code(value: Any) -> int | None:
+    if type(value) is int:
+        return value
+    try:
+        number = float(value) if isinstance(value, (str, float)) else math.nan
+    except ValueError:
+        return None
+    return int(number) if number.is_integer() else None
+
+
+def _checked(
+    answer: Answer, envelope: _Envelope | None, bare: frozenset[int] = _BARE_VERDICTS, *, creating: bool = False
+) -> Any:
+    """The envelope's data unless its code, or the status where there is none, is a verdict: that is raised."""
+    code = None if envelope is None else envelope.code
+    if envelope is not None and code is not None and code != 200:
+        raise _verdict(answer, code, _message(envelope), creating=creating)
+    if code is None and answer.status in bare:
         text = answer.body[:200].decode("utf-8", "replace").strip()
         raise _verdict(answer, answer.status, text, creating=creating)
-    raise _unreadable(answer, "an answer without an envelope")
+    if envelope is None:
+        raise _unreadable(answer, "an answer without an envelope")
+    return envelope.data
 
 
 def _message(envelope: _Envelope) -> str:
@@ -199,7 +275,7 @@ def _message(envelope: _Envelope) -> str:
 
 def _verdict(answer: Answer, code: int, message: str, *, creating: bool) -> ApiError:
     if code == 429:
-        return RateLimitError(code, message, answer.status, _retry_after(answer))
+        return RateLimitError(code, message, answer.status, believed_wait(answer.headers, answer.received_at))
     if code == 422 and re.search(_NULL_RECORD, message):
         return NotFoundError(code, message, answer.status)
     kind = _BY_CODE.get(code)
@@ -214,21 +290,3 @@ def _verdict(answer: Answer, code: int, message: str, *, creating: bool) -> ApiE
 
 def _unreadable(answer: Answer, message: str) -> ResponseError:
     return ResponseError(message, answer.status, answer.body)
-
-
-def _retry_after(answer: Answer) -> float | None:
-    """Seconds by `Retry-After`, which is a number or an HTTP-date (RFC 9110, 10.2.3); None if absent or unreadable."""
-    value = answer.headers.get("retry-after") or answer.headers.get("Retry-After")
-    if value is None:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        from email.utils import parsedate_to_datetime  # 4 ms of 88 that importing wan_async takes
-
-        try:
-            when = parsedate_to_datetime(value)
-            seconds = when.replace(tzinfo=when.tzinfo or UTC).timestamp() - answer.received_at
-        except (ValueError, TypeError, OverflowError):
-            return None
-    return max(0.0, seconds) if math.isfinite(seconds) else None

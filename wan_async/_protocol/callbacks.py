@@ -1,4 +1,4 @@
-"""How callbacks read: (headers, body) becomes a wake-up, or a `CallbackError` that says why not.
+"""Reading callbacks: (headers, body) becomes a wake-up, or a `CallbackError` that says why not.
 
 The signature is base64(HMAC-SHA256(key, taskId + "." + timestamp)) and does not cover the body: it proves only that
 this task was called back at this time. So nothing of the body but the task's id is believed, and that only as a reason
@@ -8,14 +8,17 @@ to read the record. The window of ±300 s is KIE's.
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
 
+from .._docs import documented
 from ..errors import CallbackError
-from .records import request_of
+from . import lenient
+from .parts import id_of, request_of
+from .records import callback_url_of
+from .tokens import token_of
 
 TIMESTAMP = "x-webhook-timestamp"
 SIGNATURE = "x-webhook-signature"
@@ -23,12 +26,8 @@ WINDOW = 300.0
 """Seconds by which a callback's time may differ from ours."""
 MAX_BODY = 1 << 20
 """Bytes of a callback's body."""
-TOKEN = "wan_token"  # noqa: S105
-"""The query parameter of the callback URL that tells which submission it belongs to."""
-
-_TOKENS = re.compile(rf"[?&]{TOKEN}=([\w-]{{1,64}})(?=&|$)", re.ASCII)
-"""Bounded: a token is kept in memory, and anybody can send one."""
-
+BODY_WITHIN = 15.0
+"""Seconds for a callback's body to come: the provider gives the whole exchange no longer."""
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -40,18 +39,42 @@ class TooLargeError(CallbackError):
     """The body is larger than MAX_BODY."""
 
 
-class WakeUp(msgspec.Struct, frozen=True):
-    """A task is said to have ended.
+@documented
+class CallbackReply(msgspec.Struct, frozen=True):
+    """The answer to the provider."""
 
-    Attributes:
-        task_id: the task.
-        token: the token of the submission that it came from, as far as the callback tells.
-        proof: the signature, `""` where callbacks are not signed; the same proof twice is a replay.
-    """
+    status: int
+    """The HTTP status."""
+    body: bytes
+    """The body, JSON."""
+
+
+@documented
+class WakeUp(msgspec.Struct, frozen=True):
+    """A task is said to have ended."""
 
     task_id: str
+    """The task."""
     token: str | None = None
+    """The token of the submission that it came from, as far as the callback names it."""
     proof: str = ""
+    """The signature, `""` where callbacks are not signed; the same proof twice is a replay."""
+
+
+def reply(status: int, message: str) -> CallbackReply:
+    """The answer in the provider's own envelope."""
+    return CallbackReply(status, msgspec.json.encode({"code": status, "msg": message}))
+
+
+def refusal(error: CallbackError) -> CallbackReply:
+    """The answer to what is not taken, which says why."""
+    match error:
+        case TooLargeError():
+            return reply(413, str(error))
+        case NotGenuineError():
+            return reply(401, str(error))
+        case _:
+            return reply(400, str(error))
 
 
 def sign(key: str, task_id: str, timestamp: str) -> str:
@@ -78,20 +101,30 @@ def read_callback(headers: Mapping[str, str], body: bytes, keys: Sequence[str], 
     if len(body) > MAX_BODY:
         raise TooLargeError(f"the body is larger than {MAX_BODY} bytes")
     data = _data(body)
-    task_id = data.get("taskId") or data.get("task_id")
-    if not isinstance(task_id, str) or not task_id.isprintable() or not 1 <= len(task_id) <= 200:
+    task_id = id_of(data)
+    if task_id is None or not task_id.isprintable() or not 1 <= len(task_id) <= 200:
         raise CallbackError("the body names no task")
     proof = _verified(headers, task_id, keys, now) if keys else ""
-    return WakeUp(task_id, token_of(callback_url_of(data.get("param"))), proof)
+    return WakeUp(task_id, token_of(callback_url_of(request_of(data.get("param")))), proof)
 
 
 def _data(body: bytes) -> dict[str, Any]:
     try:
-        envelope = _decode(body)
+        envelope: Any = _decode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        raise CallbackError("the body is no JSON object") from None
+        envelope = _leniently(body)
     data = envelope.get("data")
     return cast("dict[str, Any]", data) if isinstance(data, dict) else envelope
+
+
+def _leniently(body: bytes) -> dict[str, Any]:
+    try:
+        envelope = lenient.read(body)
+    except (ValueError, RecursionError):
+        envelope = None
+    if not isinstance(envelope, dict):
+        raise CallbackError("the body is no JSON object")
+    return cast("dict[str, Any]", envelope)
 
 
 def _verified(headers: Mapping[str, str], task_id: str, keys: Sequence[str], now: float) -> str:
@@ -103,28 +136,11 @@ def _verified(headers: Mapping[str, str], task_id: str, keys: Sequence[str], now
         raise NotGenuineError("the callback is not signed")
     if not timestamp.isascii() or not timestamp.isdigit() or len(timestamp) > 12:
         raise NotGenuineError(f"the timestamp {timestamp[:20]!r} is no Unix time in seconds")
-    # a header may hold any bytes; every key is compared in full, so that the time taken tells nothing
-    told = signature.encode(errors="surrogateescape")
-    good = [hmac.compare_digest(sign(key, task_id, timestamp).encode(), told) for key in keys]
+    # a header may hold any bytes; every key is compared in full, so that the time taken reveals nothing
+    claimed = signature.encode(errors="surrogateescape")
+    good = [hmac.compare_digest(sign(key, task_id, timestamp).encode(), claimed) for key in keys]
     if not any(good):
         raise NotGenuineError("the signature is wrong")
     if abs(now - int(timestamp)) > WINDOW:
         raise NotGenuineError(f"the callback is stale: signed {now - int(timestamp):.0f} s ago, allowed {WINDOW:g} s")
     return signature
-
-
-def with_token(url: str, token: str) -> str:
-    """The callback URL of one submission."""
-    return f"{url}{'&' if '?' in url else '?'}{TOKEN}={token}"
-
-
-def token_of(url: str | None) -> str | None:
-    """The submission's token in a callback URL or in its query with the `?`, None if there is none."""
-    tokens: list[str] = _TOKENS.findall(url or "")
-    return tokens[-1] if tokens else None
-
-
-def callback_url_of(param: Any) -> str | None:
-    """The callback URL that a task was submitted with, by its record's `param`."""
-    url = (request_of(param) or {}).get("callBackUrl")
-    return url if isinstance(url, str) else None

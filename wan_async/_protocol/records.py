@@ -1,25 +1,39 @@
-"""A task as recordInfo tells it, in types that hold whatever was seen.
+"""A task by its record, in types that hold whatever was recorded.
 
-Seen and therefore read: `param` is JSON whose `input` is JSON text once more; `resultJson` is `""` until success;
+Recorded and therefore read: `param` is JSON whose `input` is JSON text once more; `resultJson` is `""` until success;
 `failCode` is null, text or an integer; `costTime` is seconds although the pages say milliseconds; fields are
-missing, states are new. Nothing of that is an error: a part that cannot be read is left empty.
+missing, states are new. Nothing of that is an error: a part that cannot be read is left empty, and what strict JSON
+refuses is read by the lenient reader.
+
+A task has ended when its record shows an end: SUCCESS or FAIL in any letters, links, a completion time or a reason of
+failure. Where the rest of the record speaks against that (a state of what runs, a completion without links or reason),
+it is read again before it is believed: a task that is given up too early is paid for and lost.
 """
 
 from __future__ import annotations
 
 import enum
-import math
 from datetime import UTC, datetime
 from typing import Annotated, Any, cast
 
 import msgspec
 
 from .._html import card
-from .._web_models import WebModel
+from .._inputs.web_models import WebModel
+from .parts import ShownRequest, as_text, id_of, links_of, number, request_of, when
+from .tokens import TOKEN
+
+_NO_REASON = frozenset({"", "0", "200", "null", "none", "ok", "success"})
+"""Stand for no reason where a task has not failed."""
+
+_NO_SUCCESS = frozenset(
+    {"aborted", "canceled", "cancelled", "error", "expired", "failed", "failure", "rejected", "terminated", "timeout"}
+)
+"""Words of other providers and their drift for a task that has ended without a clip."""
 
 
 class TaskState(enum.StrEnum):
-    """Where a task is. Wan tasks stay WAITING for the whole run, then jump to SUCCESS (seen)."""
+    """The state of a task. Wan tasks stay WAITING for the whole run, then jump to SUCCESS (seen)."""
 
     WAITING = "waiting"
     QUEUING = "queuing"
@@ -36,40 +50,53 @@ class TaskState(enum.StrEnum):
 
 
 class TaskRecord(WebModel, frozen=True, kw_only=True):
-    """A task at the moment it was read.
-
-    Attributes:
-        task_id: the task's opaque id.
-        model: the model's name on the wire, `""` where the record does not tell.
-        state: where the task is.
-        urls: the links of the finished clips; they expire, typically within 24 hours.
-        request: what was submitted: `{"model": …, "input": {…}, "callBackUrl"?: …}`, None where it cannot be read.
-        fail_code: why it failed, as text whatever came.
-        fail_message: why it failed, in words.
-        cost_time: seconds it took.
-        created_at: when it was created (aware, UTC).
-        completed_at: when it ended (aware, UTC).
-        credits: credits consumed; 0 for a failed task.
-        progress: 0 to 100, None for Wan models.
-    """
+    """A task at the moment it was read."""
 
     task_id: str
+    """The task's opaque id."""
     model: str = ""
+    """The model's name on the wire, `""` where the record does not say."""
     state: TaskState = TaskState.UNKNOWN
+    """The state of the task."""
     urls: tuple[str, ...] = ()
+    """The links of the finished clips; they expire, typically within 24 hours."""
+    url: str | None = None
+    """The first clip's link, None until there is one."""
     request: dict[str, Any] | None = None
+    """The request: `{"model": …, "input": {…}, "callBackUrl"?: …}`, None where it cannot be read. A callback URL
+    is shown without the token that this library gives it."""
     fail_code: str | None = None
+    """The code of its failure, as text whatever came."""
     fail_message: str | None = None
+    """The reason of its failure, in words."""
     cost_time: float | None = None
+    """Seconds it took."""
     created_at: datetime | None = None
+    """The time of its creation (aware, UTC)."""
     completed_at: datetime | None = None
+    """The time of its end (aware, UTC)."""
     credits: float | None = None
+    """Credits consumed; 0 for a failed task."""
     progress: int | None = None
+    """0 to 100, None for Wan models."""
+    provider_state: str | None = None
+    """The service's own word for the state, where the record shows only in part that the task has failed: such an end
+    is read again before it is believed."""
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "url", self.urls[0] if self.urls else None)
+        if self.request and TOKEN in str(self.request.get("callBackUrl")):  # as older journals have it
+            msgspec.structs.force_setattr(self, "request", ShownRequest(self.request))
 
     @property
-    def url(self) -> str | None:
-        """The first clip's link, None until there is one."""
-        return self.urls[0] if self.urls else None
+    def lacks_links(self) -> bool:
+        """True for a success whose links are not there yet, or never come."""
+        return self.state is TaskState.SUCCESS and not self.urls
+
+    @property
+    def is_doubtful(self) -> bool:
+        """True for a failure that the record shows only in part."""
+        return self.provider_state is not None and self.state is TaskState.FAIL
 
     def _repr_html_(self) -> str:
         """In a notebook: the clip and what was asked for."""
@@ -78,11 +105,17 @@ class TaskRecord(WebModel, frozen=True, kw_only=True):
         failure = self.fail_message or self.fail_code
         facts = {"task": self.task_id, "model": self.model or None, "state": self.state.value, "prompt": prompt}
         facts |= {"failure": failure, "seconds": self.cost_time, "credits": self.credits}
-        return card(facts, self.url)
+        return card(facts, self.urls)
+
+
+def callback_url_of(request: dict[str, Any] | None) -> str | None:
+    """The whole callback URL of a request as it was read."""
+    url = request.callback_url if isinstance(request, ShownRequest) else (request or {}).get("callBackUrl")
+    return url if isinstance(url, str) else None
 
 
 _STATES = {state.value: state for state in TaskState}
-_json = msgspec.json.Decoder().decode
+_FINAL = {state.value: state for state in TaskState if state.is_final}
 
 
 _Amount = Annotated[float, msgspec.Meta(ge=0)]
@@ -131,96 +164,85 @@ def usual_record(body: bytes) -> TaskRecord | None:
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
     created, completed = wire.createTime, wire.completeTime
+    links = tuple([url for url in urls if url])
+    if not links and wire.state == TaskState.SUCCESS:
+        return None  # they may stand elsewhere
+    code, message = as_text(wire.failCode), as_text(wire.failMsg)
+    state, word = _FINAL.get(wire.state), None
+    if state is None:
+        state, word = _state(wire.state, links, completed, code, message)
     return TaskRecord(
         task_id=wire.taskId,
         model=wire.model,
-        state=_STATES.get(wire.state, TaskState.UNKNOWN),
-        urls=tuple([url for url in urls if url]),
+        state=state,
+        urls=links,
         request=request_of(wire.param),
-        fail_code=wire.failCode or None,
-        fail_message=wire.failMsg or None,
+        fail_code=code,
+        fail_message=message,
         cost_time=wire.costTime,
         created_at=None if created is None else datetime.fromtimestamp(created / 1000, UTC),
         completed_at=None if completed is None else datetime.fromtimestamp(completed / 1000, UTC),
         credits=wire.creditsConsumed,
         progress=wire.progress,
+        provider_state=word,
     )
 
 
-def from_wire(data: dict[str, Any], task_id: str = "") -> TaskRecord:
-    """Read a record; `task_id` stands in where the record does not name its task."""
-    result = _object(data.get("resultJson"))
-    links = cast("list[Any]", result.get("resultUrls")) if result and isinstance(result.get("resultUrls"), list) else []
-    state = data.get("state")
-    progress = _number(data.get("progress"))
+def from_wire(data: dict[str, Any]) -> TaskRecord:
+    """Read a record."""
+    links = links_of(data, ended=_word(data.get("state")) == TaskState.SUCCESS)
+    code, message, completed = (
+        as_text(data.get("failCode")),
+        as_text(data.get("failMsg")),
+        number(data.get("completeTime")),
+    )
+    state, word = _state(data.get("state"), links, completed, code, message)
+    progress = number(data.get("progress"))
     return TaskRecord(
-        task_id=_text(data.get("taskId")) or _text(data.get("task_id")) or task_id,
-        model=_text(data.get("model")) or "",
-        state=_STATES.get(state, TaskState.UNKNOWN) if isinstance(state, str) else TaskState.UNKNOWN,
-        urls=tuple([link for link in links if isinstance(link, str) and link]),
+        task_id=id_of(data) or "",
+        model=as_text(data.get("model")) or "",
+        state=state,
+        urls=links,
         request=request_of(data.get("param")),
-        fail_code=_text(data.get("failCode")),
-        fail_message=_text(data.get("failMsg")),
-        cost_time=_number(data.get("costTime")),
-        created_at=_when(data.get("createTime")),
-        completed_at=_when(data.get("completeTime")),
-        credits=_number(data.get("creditsConsumed")),
+        fail_code=code,
+        fail_message=message,
+        cost_time=number(data.get("costTime")),
+        created_at=when(data.get("createTime")),
+        completed_at=when(data.get("completeTime")),
+        credits=number(data.get("creditsConsumed")),
         progress=None if progress is None or progress > 100 else int(progress),
+        provider_state=word,
     )
 
 
-def ended_by_envelope(task_id: str, code: int, message: str, data: Any) -> TaskRecord:
+def _word(given: Any) -> str:
+    return given.strip().lower() if isinstance(given, str) else ""
+
+
+def _state(
+    given: Any, links: tuple[str, ...], completed: float | None, code: str | None, message: str | None
+) -> tuple[TaskState, str | None]:
+    """The state by the record's word for it and by what else shows an end; with the word where that is in doubt."""
+    word = _word(given)
+    state = _STATES.get(word, TaskState.UNKNOWN)
+    if state.is_final:
+        return state, None
+    if links:
+        return TaskState.SUCCESS, None
+    failed = any((reason or "").strip().lower() not in _NO_REASON for reason in (code, message))
+    if not completed and not failed:
+        return state, None
+    certain = word in _NO_SUCCESS or (failed and (bool(completed) or state is TaskState.UNKNOWN))
+    return TaskState.FAIL, None if certain else str(as_text(given) or "")
+
+
+def ended_by_envelope(data: dict[str, Any], code: int, message: str) -> TaskRecord:
     """A failed record for recordInfo's 408 ("no result for over 10 minutes") and 501 ("generation failed")."""
-    record = from_wire(cast("dict[str, Any]", data) if isinstance(data, dict) else {}, task_id)
+    record = from_wire(data)
     return msgspec.structs.replace(
         record,
         state=TaskState.FAIL,
+        provider_state=None,
         fail_code=record.fail_code or str(code),
         fail_message=record.fail_message or message or None,
     )
-
-
-def _object(value: Any) -> dict[str, Any] | None:
-    """A JSON object, given as one or as its text."""
-    if isinstance(value, str) and value:
-        try:
-            value = _json(value)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
-            return None
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
-
-
-def request_of(param: Any) -> dict[str, Any] | None:
-    """What was submitted, by a record's `param`: JSON whose `input` is JSON text once more."""
-    request = _object(param)
-    if request is not None and isinstance(asked := request.get("input"), str):
-        return {**request, "input": _object(asked)}
-    return request
-
-
-def _text(value: Any) -> str | None:
-    if type(value) is str:
-        return value or None
-    if value is None or isinstance(value, (bool, dict, list)):
-        return None
-    return str(value)
-
-
-def _number(value: Any) -> float | None:
-    """A finite number ≥ 0: none of a record's numbers can be below."""
-    if value is None or isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if 0 <= number < math.inf else None
-
-
-def _when(value: Any) -> datetime | None:
-    """An aware time of Unix milliseconds."""
-    milliseconds = _number(value)
-    try:
-        return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None

@@ -1,4 +1,4 @@
-"""What is asked of the provider: each call as a value."""
+"""The calls to the provider, each as a value."""
 
 from __future__ import annotations
 
@@ -22,6 +22,11 @@ class Request(msgspec.Struct, frozen=True):
     method: str
     path: str
     body: bytes | None = None
+
+    @property
+    def route(self) -> str:
+        """The path without its query."""
+        return self.path.partition("?")[0]
 
 
 class _CreateTask(msgspec.Struct):

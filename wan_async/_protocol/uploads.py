@@ -1,4 +1,4 @@
-"""What is asked of the upload host: a file as a multipart form, or a link for the host to fetch."""
+"""The calls to the upload host: a file as a multipart form, or a link for the host to fetch."""
 
 from __future__ import annotations
 

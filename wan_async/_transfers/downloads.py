@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, TypeVarTuple, Unpack
+from typing import TYPE_CHECKING, TypeVar, TypeVarTuple, Unpack, cast
 from weakref import WeakValueDictionary
 
 import anyio
 import anyio.to_thread
 
-from .._checks import URL_RULE, is_url
-from .._protocol import TaskRecord
+from .._events import Emitter
 from ..errors import InvalidInputError
+from ..events import Downloaded
 from .cleanup import surely
+from .clip import Clip, clip_of
 from .fetch import Fetch, Get, StartAnew
-from .files import PartFile, is_whole
+from .files import PartFile
 from .link import Link, LinkCalls
-from .names import clip_name, link_name
+from .media import HEAD, suffix_of
+from .written import WholeFile
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
+
+    from .._protocol import TaskRecord
+    from .written import WrittenFiles
 
 Args = TypeVarTuple("Args")
 T = TypeVar("T")
@@ -39,17 +45,28 @@ class Downloads:
 
     Args:
         calls: the provider's calls.
-        opened: gives what opens a link.
+        opened: gives a function that opens a link.
         max_elapsed: seconds without a new byte after which a download has failed.
+        written: the files that the client wrote before.
+        events: hears of clips that are there.
 
     Attributes:
         turn: held while one is under way.
     """
 
-    def __init__(self, calls: LinkCalls, opened: Callable[[], Awaitable[Get]], max_elapsed: float) -> None:
+    def __init__(
+        self,
+        calls: LinkCalls,
+        opened: Callable[[], Awaitable[Get]],
+        max_elapsed: float,
+        written: WrittenFiles,
+        events: Emitter,
+    ) -> None:
         self._calls = calls
         self._opened = opened
         self._max_elapsed = max_elapsed
+        self._written = written
+        self.events = events
         self.turn = asyncio.Semaphore(AT_ONCE)
         self._threads = anyio.CapacityLimiter(AT_ONCE)
         self._targets: WeakValueDictionary[Path, asyncio.Lock] = WeakValueDictionary()
@@ -58,76 +75,110 @@ class Downloads:
         """Download to a folder (one that is there, or a path that ends in a slash) or to a file.
 
         Raises:
-            InvalidInputError: no finished record, or no link.
+            InvalidInputError: no record of a clip, no link, or no path.
+            TaskFailedError: the record of a task that has no clip.
             OSError: the file cannot be written.
             WanError: the clip cannot be got.
         """
-        url, task_id = clip_of(source)
-        if await self._threaded(_is_folder, to):
-            to = Path(to, link_name(url) if task_id is None else clip_name(task_id, url))
-        return await self._to_file(url, task_id, Path(to))
+        target = path_of(to)
+        clip = await clip_of(source, self._calls)
+        if await self._threaded(is_folder, to):
+            return await self._to_folder(clip, target, clip.stem)
+        return await self._to_file(clip, target, lambda head: target.name)
 
     async def into(self, folder: Path, key: str, record: TaskRecord) -> Path:
-        """Download the clip of a batch's item into `folder`, under a name made of its key; errors as in `to`."""
-        url, task_id = clip_of(record)
-        return await self._to_file(url, task_id, folder / clip_name(key, url))
+        """Download the clip of a batch's item into `folder`, under a name of its own; errors as in `to`."""
+        clip = await clip_of(record, self._calls)
+        return await self._to_folder(clip, folder, clip.stem_for(key))
 
-    async def _to_file(self, url: str, task_id: str | None, target: Path) -> Path:
-        if await self._threaded(is_whole, target):
-            return target
-        async with self._alone(target), self.turn:
-            part = PartFile(target)
-            try:
-                if await self._threaded(part.open):
-                    await self._fill(part, url, task_id)
-            finally:
-                await surely(part.discard)
-        return target
+    async def _to_folder(self, clip: Clip, folder: Path, stem: str) -> Path:
+        """Download to a name whose suffix is that of the content."""
+
+        def named(head: bytes) -> str:
+            return f"{stem}{suffix_of(clip.link, head)}"
+
+        return await self._to_file(clip, folder / named(b""), named)
+
+    async def _to_file(self, clip: Clip, target: Path, named: Callable[[bytes], str]) -> Path:
+        """Download to `target`, or to the name beside it that the clip's first bytes ask for."""
+        asked, begun = _absolute(target), time.monotonic()
+        async with self._alone(asked):
+            there = await self._threaded(self._written.find, asked, clip.identity)
+            if there is None:
+                async with self.turn:
+                    there = await self._replace(clip, asked, named)
+                self._written.add(asked, clip.identity, there)
+                self.events(Downloaded(clip.task_id, str(there.path), time.monotonic() - begun))
+        return target.with_name(there.path.name)
+
+    async def _replace(self, clip: Clip, target: Path, named: Callable[[bytes], str]) -> WholeFile:
+        part = PartFile(target)
+        try:
+            await self._threaded(part.open)
+            path = target.with_name(named(await self._fill(part, clip)))
+            return WholeFile(path, await self._threaded(part.finish, path))
+        finally:
+            await surely(part.discard)
 
     def _alone(self, target: Path) -> AbstractAsyncContextManager[None]:
-        """One download per target: the second finds a whole file."""
-        return self._targets.setdefault(target.absolute(), asyncio.Lock())
+        """One download per target: of two of the same clip, the second finds it."""
+        return self._targets.setdefault(target, asyncio.Lock())
 
-    async def fetch(self, url: str, task_id: str | None) -> Fetch:
-        """What reads a clip."""
-        return Fetch(await self._opened(), Link(self._calls, url, task_id), self._max_elapsed)
+    async def clip_of(self, record: TaskRecord) -> Clip:
+        """The clip of a task; see there."""
+        return await clip_of(record, self._calls)
 
-    async def _fill(self, part: PartFile, url: str, task_id: str | None) -> None:
-        fetch = await self.fetch(url, task_id)
+    async def fetch(self, clip: Clip) -> Fetch:
+        """Begin to read a clip."""
+        return Fetch(await self._opened(), Link(self._calls, clip.link, clip.task_id), self._max_elapsed)
+
+    async def _fill(self, part: PartFile, clip: Clip) -> bytes:
+        """Write the clip; gives its first bytes."""
+        fetch = await self.fetch(clip)
         try:
-            await self._copy(fetch, part)
+            return await self._copy(fetch, part)
         finally:
             fetch.close()
-        await self._threaded(part.finish)
 
-    async def _copy(self, fetch: Fetch, part: PartFile) -> None:
-        gathered = bytearray()
+    async def _copy(self, fetch: Fetch, part: PartFile) -> bytes:
+        head, gathered = b"", bytearray()
         while True:
             try:
                 chunk = await fetch.read()
             except StartAnew:
-                gathered.clear()
+                head, gathered = b"", bytearray()
                 await self._threaded(part.restart)
                 continue
             gathered += chunk
+            head += chunk[: HEAD - len(head)]
             if len(gathered) >= CHUNK or not chunk:
                 await self._threaded(part.write, gathered)
                 gathered = bytearray()
             if not chunk:
-                return
+                return head
 
     async def _threaded(self, work: Callable[[Unpack[Args]], T], *args: *Args) -> T:
         return await anyio.to_thread.run_sync(work, *args, limiter=self._threads)
 
 
-def clip_of(source: TaskRecord | str) -> tuple[str, str | None]:
-    """The clip's link, and its task where that is known."""
-    url = source.url if isinstance(source, TaskRecord) else source
-    if not isinstance(url, str) or not is_url(url):
-        raise InvalidInputError("record_or_url", source, f"a record with a link, or {URL_RULE}")
-    return url, source.task_id if isinstance(source, TaskRecord) else None
+def _absolute(target: Path) -> Path:
+    return target.absolute()  # of the working directory now
 
 
-def _is_folder(to: str | os.PathLike[str]) -> bool:
+def path_of(given: object, name: str = "to") -> Path:
+    """The path that a caller gave.
+
+    Raises:
+        InvalidInputError: it is none.
+    """
+    if isinstance(given, (str, os.PathLike)):
+        text = os.fspath(cast("str | os.PathLike[str]", given))
+        if isinstance(text, str) and text and "\0" not in text and "://" not in text:
+            return Path(text)
+    raise InvalidInputError(name, given, "the path of a folder or a file; an object store is for batch(download_to=…)")
+
+
+def is_folder(to: str | os.PathLike[str]) -> bool:
+    """True for a folder that is there, and for a path that ends in a slash. Blocks."""
     text = os.fspath(to)
     return text.endswith(("/", os.sep)) or os.path.isdir(text)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from .._policy.backoff import Backoff
 from ..errors import NotFoundError, TransportError
 from . import resume
+from .link import Renewed
 
 if TYPE_CHECKING:
     from .link import Link
@@ -18,7 +19,7 @@ AT_ONCE = 1 << 16
 """Bytes after which a broken connection is followed by the next without a pause."""
 
 
-class Reply(Protocol):
+class OpenReply(Protocol):
     """An answer whose body is still to be read."""
 
     status: int
@@ -33,11 +34,11 @@ class Reply(Protocol):
         ...
 
 
-Get: TypeAlias = Callable[[str, Mapping[str, str]], Awaitable[Reply]]
+Get: TypeAlias = Callable[[str, Mapping[str, str]], Awaitable[OpenReply]]
 
 
 class StartAnew(Exception):
-    """What was given so far belongs to another version of the file; the next bytes are the first of the new one."""
+    """The bytes so far belong to another version of the file; the next ones are the first of the new version."""
 
 
 class Fetch:
@@ -55,7 +56,7 @@ class Fetch:
         self._max_elapsed = max_elapsed
         self._have = resume.Have()
         self._furthest = 0
-        self._reply: Reply | None = None
+        self._reply: OpenReply | None = None
         self._skip = 0
         self._fresh_bytes = 0
         self._whole = False
@@ -66,7 +67,7 @@ class Fetch:
         """The next bytes, b"" once the clip is whole.
 
         Raises:
-            StartAnew: forget what was given, and read on.
+            StartAnew: forget the bytes so far, and read on.
             NotFoundError: the link is refused, and so is every other that the provider gives.
             TransportError: no new byte came for `max_elapsed` seconds.
             WanError: the provider could not be asked for another link.
@@ -99,20 +100,25 @@ class Fetch:
             return
         reply.close()
         match verdict:
-            case resume.Whole():
+            case resume.Complete():
                 self._whole = True
             case resume.Changed():
                 self._begin_anew("the file at the media host has changed")
-            case resume.Refused(why):
+            case resume.LinkRefused(why):
                 await self._replace_link(reply.status, why)
-            case resume.Later(why):
+            case resume.TryLater(why):
                 raise TransportError(f"the media host answered {why}")
 
     async def _replace_link(self, status: int, why: str) -> None:
-        if not await self._link.refused():
-            raise NotFoundError(status, f"the clip's link is refused ({why}), and there is no other", status)
+        match await self._link.refused():
+            case Renewed.NONE:
+                raise NotFoundError(status, f"the clip's link is refused ({why}), and there is no other", status)
+            case Renewed.OTHER_FILE if self._have.size:
+                self._begin_anew("the task's record names another file")
+            case _:
+                pass
 
-    async def _next(self, reply: Reply) -> bytes:
+    async def _next(self, reply: OpenReply) -> bytes:
         """New bytes; b"" where there are none yet, or no more."""
         chunk = await reply.read()
         if not chunk:
@@ -129,7 +135,7 @@ class Fetch:
         self._have = resume.Have(self._have.size + count, self._have.version)
         missing = self._have.missing
         if missing is not None and missing < 0:
-            self._begin_anew("the media host sent more bytes than it told")
+            self._begin_anew("the media host sent more bytes than it announced")
         self._fresh_bytes += count
         if self._have.size > self._furthest:
             self._furthest = self._have.size

@@ -9,6 +9,7 @@ that two processes which fetch the same clip do not write into one another's.
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
@@ -16,8 +17,9 @@ import sys
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -26,19 +28,47 @@ _LONGEST_NAME = 200
 """Bytes of a target's name that stand in the name beside it; file systems take 255."""
 
 
-def is_whole(target: Path) -> bool:
-    """True if a file is at `target`: it can only be whole. An empty one counts as none.
+class Stamp(NamedTuple):
+    """A file, as opposed to another in its place: that has another inode, or a later time."""
+
+    inode: int
+    size: int
+    modified: int
+
+
+def stamp_of(target: Path) -> Stamp | None:
+    """The stamp of the file at `target`, None where there is none."""
+    try:
+        return _stamp(target.stat())
+    except OSError:
+        return None
+
+
+def _stamp(status: os.stat_result) -> Stamp:
+    return Stamp(status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+def require_replaceable(target: Path) -> None:
+    """Refuse a target that no clip may take the place of.
 
     Raises:
-        OSError: something else than a file is there, or the folder cannot be read.
+        OSError: something else than a file is there, a file that may not be written, or the folder cannot be read.
     """
     try:
         status = target.stat()
     except FileNotFoundError:
-        return False
+        return
     if not stat.S_ISREG(status.st_mode):
-        raise FileExistsError(17, "Is not a file", str(target))
-    return status.st_size > 0
+        raise FileExistsError(errno.EEXIST, "Is not a file", str(target))
+    if not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, "The file that is there may not be written", str(target))
+
+
+def try_folder(folder: Path) -> None:
+    """Write a file into a folder that is made when missing, and remove it; OSError if that is not possible."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile(prefix=".wan-async-", suffix=".part", dir=folder, buffering=0) as file:
+        file.write(b"1")  # a full disk or a quota shows now
 
 
 class PartFile:
@@ -50,14 +80,12 @@ class PartFile:
         self._turn = Lock()
         self._over = False
 
-    def open(self) -> bool:
-        """Open it, empty, in a folder that is made when missing; False if the target is there."""
+    def open(self) -> None:
+        """Open it, empty, in a folder that is made when missing."""
         with self._call():
-            if is_whole(self._target):
-                return False
+            require_replaceable(self._target)
             self._target.parent.mkdir(parents=True, exist_ok=True)
             self._path, self._fd = _open(self._target)
-            return True
 
     def write(self, content: bytes | bytearray) -> None:
         """Append."""
@@ -72,15 +100,17 @@ class PartFile:
             os.lseek(self._fd, 0, os.SEEK_SET)
             os.ftruncate(self._fd, 0)
 
-    def finish(self) -> None:
-        """Put it in the target's place, on disk."""
+    def finish(self, target: Path | None = None) -> Stamp:
+        """Put it in the place of its target, or of another in the same folder, on disk; gives its stamp there."""
         with self._call():
             os.fsync(self._fd)
+            stamp = _stamp(os.fstat(self._fd))
             if sys.platform == "win32":  # pragma: no cover - an open file cannot be renamed there
                 self._close()
-            os.replace(self._path, self._target)
+            os.replace(self._path, target or self._target)
             _sync_folder(self._target.parent)
             self._close()
+            return stamp
 
     def discard(self) -> None:
         """Close it; unless it was finished, leave nothing."""

@@ -10,16 +10,22 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
-from contextlib import contextmanager
-from typing import TypeAlias
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import aiohttp
 import msgspec
 from yarl import URL
 
+from .._inputs.checks import is_url
 from .._protocol import Answer
+from .._transport.failures import FAILURES, failure_of
+from .._transport.proxies import Proxy
 from ..errors import TransportError
+from .references import redirected
+
+if TYPE_CHECKING:
+    from .uploads import Read
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MOST_REDIRECTS = 10
@@ -30,14 +36,17 @@ CONNECT = 10.0
 MOST_ANSWER = 1 << 20
 """Bytes that are read of the upload host's answer."""
 
-Read: TypeAlias = Callable[[], Awaitable[bytes | memoryview]]
+ProxyTo: TypeAlias = Callable[[str], Proxy | None]
+T = TypeVar("T")
 
 
-class Reply:
+class HttpReply:
     """An answer whose body is still to be read."""
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, stall: float, proxy: Proxy | None) -> None:
         self._response = response
+        self._stall = stall
+        self._proxy = proxy
         self.status = response.status
         self.headers: Mapping[str, str] = response.headers
 
@@ -45,17 +54,18 @@ class Reply:
         """The next bytes of the body, b"" at its end.
 
         Raises:
-            TransportError: the connection broke, stood still for too long, or ended before the told length.
+            TransportError: the connection broke, stood still for too long, or ended before its announced length.
         """
-        with _translated():
-            return await self._response.content.readany()
+        return await _translated(self._response.content.readany(), self._stall, self._proxy)
 
     def close(self) -> None:
         """Hang up, unless all was read."""
         self._response.close()
 
 
-async def get(session: aiohttp.ClientSession, url: str, headers: Mapping[str, str], stall: float) -> Reply:
+async def get(
+    session: aiohttp.ClientSession, url: str, headers: Mapping[str, str], stall: float, proxy_to: ProxyTo
+) -> HttpReply:
     """Get a link's answer, redirects followed.
 
     Args:
@@ -63,34 +73,43 @@ async def get(session: aiohttp.ClientSession, url: str, headers: Mapping[str, st
         url: the link.
         headers: of the request.
         stall: seconds that the host may say nothing.
+        proxy_to: gives the proxy that leads to a URL.
 
     Raises:
         TransportError: no answer, or a redirect that is not followed.
     """
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=min(CONNECT, stall), sock_read=stall)
-    with _translated():
-        link = URL(url, encoded=True)
-        for _ in range(MOST_REDIRECTS):
-            response = await session.get(
-                link,
+    link = url
+    for _ in range(MOST_REDIRECTS):
+        proxy = proxy_to(link)
+        response = await _translated(
+            session.get(
+                URL(link, encoded=True),
                 headers=headers,
                 timeout=timeout,
+                proxy=None if proxy is None else proxy.url,
                 allow_redirects=False,
                 raise_for_status=False,
                 middlewares=(),  # a caller's own session may have one that adds a key
-            )
-            if response.status not in REDIRECTS or "Location" not in response.headers:
-                return Reply(response)
-            response.close()
-            link = _next(link, response.headers["Location"])
+            ),
+            stall,
+            proxy,
+        )
+        if response.status not in REDIRECTS or "Location" not in response.headers:
+            return HttpReply(response, stall, proxy)
+        response.close()
+        link = _next(link, response.headers["Location"])
     raise TransportError(f"more than {MOST_REDIRECTS} redirects")
 
 
-def _next(link: URL, location: str) -> URL:
-    there = link.join(URL(location))
-    if there.scheme == "https" or (there.scheme == "http" and _is_local(there.host) and _is_local(link.host)):
+def _next(link: str, location: str) -> str:
+    there = redirected(link, location)
+    if not is_url(there):
+        raise TransportError("a redirect is not followed: it is not https, or no URL")
+    host, scheme = URL(there, encoded=True).host, there.partition(":")[0].lower()
+    if scheme == "https" or (_is_local(host) and _is_local(URL(link, encoded=True).host)):
         return there
-    raise TransportError(f"a redirect to {there.origin() if there.host else there} is not followed: it is not https")
+    raise TransportError(f"a redirect to {scheme}://{host} is not followed: it is not https")
 
 
 def _is_local(host: str | None) -> bool:
@@ -102,36 +121,35 @@ def _is_local(host: str | None) -> bool:
         return False
 
 
-@contextmanager
-def _translated() -> Generator[None]:
+async def _translated(call: Awaitable[T], stall: float, proxy: Proxy | None) -> T:
+    """The result of the call; its failure is a `TransportError`."""
     try:
-        yield
-    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-        raise TransportError(f"no connection: {error}", sent=False) from error
-    except TimeoutError as error:
-        raise TransportError("the host said nothing for too long") from error
-    except (aiohttp.ClientError, ConnectionError, ValueError) as error:
-        raise TransportError(f"the connection broke: {error or type(error).__name__}") from error
+        return await call
+    except FAILURES as error:
+        failure = failure_of(error, f"the host said nothing for {stall:g} s", proxy)
+    raise failure  # here, without the error as its context too
 
 
 class Getter(msgspec.Struct, frozen=True):
-    """What opens a link: everything that a request needs besides the link itself."""
+    """Opens links: everything that a request needs besides the link itself."""
 
     session: aiohttp.ClientSession
     stall: float
+    proxy_to: ProxyTo
 
-    async def __call__(self, url: str, headers: Mapping[str, str]) -> Reply:
-        return await get(self.session, url, headers, self.stall)
+    async def __call__(self, url: str, headers: Mapping[str, str]) -> HttpReply:
+        return await get(self.session, url, headers, self.stall, self.proxy_to)
 
 
 class Poster(msgspec.Struct, frozen=True):
-    """What sends a body, in pieces, to the upload host; the one place where a transfer carries the key.
+    """Sends a body, in pieces, to the upload host; the one place where a transfer carries the key.
 
     Redirects are not followed.
     """
 
     session: aiohttp.ClientSession
     stall: float
+    proxy_to: ProxyTo
 
     async def __call__(self, url: str, headers: Mapping[str, str], read: Read) -> Answer:
         """Send what `read` gives, until it gives nothing.
@@ -140,26 +158,26 @@ class Poster(msgspec.Struct, frozen=True):
             TransportError: no whole answer, or nothing moved for `stall` seconds.
             Exception: whatever `read` raised.
         """
-        sending = _Sending(read)
+        sending, proxy = _Sending(read), self.proxy_to(url)
         try:
-            with _translated():
-                async with asyncio.timeout(self.stall) as sending.stall:
-                    return await self._post(url, headers, sending)
+            return await _translated(self._post(url, headers, sending, proxy), self.stall, proxy)
         except TransportError:
             if sending.fault is not None:
                 raise sending.fault from None
             raise
 
-    async def _post(self, url: str, headers: Mapping[str, str], sending: _Sending) -> Answer:
-        async with self.session.post(
+    async def _post(self, url: str, headers: Mapping[str, str], sending: _Sending, proxy: Proxy | None) -> Answer:
+        posting = self.session.post(
             URL(url, encoded=True),
             data=sending.pieces(self.stall),
             headers=headers,
+            proxy=None if proxy is None else proxy.url,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=min(CONNECT, self.stall)),
             allow_redirects=False,
             raise_for_status=False,
             middlewares=(),  # a caller's own session may have one that sends again
-        ) as response:
+        )
+        async with asyncio.timeout(self.stall) as sending.stall, posting as response:
             return Answer(response.status, await _whole(response), response.headers, time.time())
 
 
@@ -173,7 +191,7 @@ async def _whole(response: aiohttp.ClientResponse) -> bytes:
 
 
 class _Sending:
-    """A body under way: what its source raised, and when the connection last moved."""
+    """A body under way: the error of its source, and when the connection last moved."""
 
     def __init__(self, read: Read) -> None:
         self._read = read
@@ -189,6 +207,6 @@ class _Sending:
     async def _next(self) -> bytes | memoryview:
         try:
             return await self._read()
-        except Exception as error:  # aiohttp would tell it as a broken connection
+        except Exception as error:  # aiohttp would make a broken connection of it
             self.fault = error
             raise

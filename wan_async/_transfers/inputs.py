@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from .._local_files import LocalFile, files_in, with_urls
+from .._inputs.local_files import LocalFile, files_in, with_urls
 from ..errors import InvalidInputError
 from .media import media_type
 from .sources import StoredSource
@@ -14,18 +14,9 @@ from .uploads import MARGIN, UploadedFile, Uploads
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .._calls import Intent
+    from .._calls import Recorder
     from ..errors import WanError
     from ..models import WanInput
-
-LARGEST = 10 << 20
-"""Bytes of an image or a video that a model takes (doc: 10 MB)."""
-
-ACCEPTED = {
-    "image": ("image/jpeg", "image/png", "image/webp"),
-    "video": ("video/mp4", "video/quicktime", "video/x-matroska"),
-}
-"""What a field takes, by its kind of media (doc)."""
 
 T = TypeVar("T")
 
@@ -37,24 +28,24 @@ class _Stale(Exception):
 async def submit_with_files(
     uploads: Uploads,
     task_input: WanInput,
-    submit: Callable[[WanInput, Intent | None], Awaitable[T]],
-    intent: Intent | None,
+    submit: Callable[[WanInput, Recorder | None], Awaitable[T]],
+    recorder: Recorder | None,
 ) -> T:
     """Submit an input once its local files are uploaded; waits it too long for its slot, they are uploaded again.
 
     Raises:
         InvalidInputError: a file is missing, too large or of a wrong type; nothing was submitted.
-        ConfigurationError: the upload host is not known, or the extra `files` is not installed.
+        ConfigurationError: the upload host is not known.
         WanError: an upload failed, or whatever `submit` raises.
     """
     files = files_in(task_input)
     if not files:
-        return await submit(task_input, intent)
+        return await submit(task_input, recorder)
     while True:
         uploaded = await _uploaded(uploads, files)
         ready = with_urls(task_input, {path: file.url for path, file in uploaded.items()})
         try:
-            return await submit(ready, _Fresh(list(uploaded.values()), intent))
+            return await submit(ready, _Fresh(list(uploaded.values()), recorder))
         except _Stale:
             continue
 
@@ -66,7 +57,7 @@ async def _uploaded(uploads: Uploads, files: list[LocalFile]) -> dict[Path, Uplo
 async def _upload(uploads: Uploads, file: LocalFile) -> UploadedFile:
     source = StoredSource(file.path, file.field)
     try:
-        await source.look()
+        await source.inspect()
         check(file, source)
         return await uploads.media(source)
     finally:
@@ -75,33 +66,33 @@ async def _upload(uploads: Uploads, file: LocalFile) -> UploadedFile:
 
 def check(file: LocalFile, source: StoredSource) -> None:
     """Refuse a file that the model would not take."""
-    accepted = ACCEPTED[file.kind]
     found, size = media_type(source.head), source.size or 0
-    if found not in accepted:
-        raise _refusal(file, accepted, f"{found} by its content")
-    if size > LARGEST:
-        raise _refusal(file, accepted, f"{size} bytes")
+    if found not in file.kind.types:
+        raise _refusal(file, f"{found} by its content")
+    if size > file.kind.largest:
+        raise _refusal(file, f"{size} bytes")
 
 
-def _refusal(file: LocalFile, accepted: tuple[str, ...], found: str) -> InvalidInputError:
-    allowed = f"a file of at most {LARGEST >> 20} MB that is {' or '.join(accepted)}; this one is {found}"
-    return InvalidInputError(file.field, file.path, allowed)
+def _refusal(file: LocalFile, found: str) -> InvalidInputError:
+    types, largest = " or ".join(file.kind.types), file.kind.largest >> 20
+    return InvalidInputError(
+        file.field, file.path, f"a file of at most {largest} MB that is {types}; this one is {found}"
+    )
 
 
 class _Fresh:
-    """An intent that is given up when its files would expire before the provider has surely fetched them."""
+    """A recorder that gives up when its files would expire before the provider has surely fetched them."""
 
-    def __init__(self, files: list[UploadedFile], intent: Intent | None) -> None:
+    def __init__(self, files: list[UploadedFile], recorder: Recorder | None) -> None:
         self._files = files
-        self._intent = intent
-        self.permit: float | None = None
+        self._recorder = recorder
 
     async def begin(self) -> None:
         if not all(file.lives(MARGIN) for file in self._files):
             raise _Stale
-        if self._intent is not None:
-            await self._intent.begin()
+        if self._recorder is not None:
+            await self._recorder.begin()
 
     async def again(self, error: WanError) -> None:
-        if self._intent is not None:
-            await self._intent.again(error)
+        if self._recorder is not None:
+            await self._recorder.again(error)

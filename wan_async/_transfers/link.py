@@ -1,4 +1,4 @@
-"""Where a clip is, and what to do when its link is refused.
+"""A clip's link, and its replacement when it is refused.
 
 Links expire (typically after 24 hours), fresh ones after 20 minutes. A refused link is replaced by a fresh one to the
 same file; refused again before a byte came, the task's record is read once more; then the clip counts as gone.
@@ -6,10 +6,11 @@ same file; refused again before a byte came, the task's record is read once more
 
 from __future__ import annotations
 
+import enum
 from typing import TYPE_CHECKING, Protocol
 
-from .._checks import is_url
 from ..errors import NotFoundError, RejectedError, ResponseError
+from .references import link_of
 
 if TYPE_CHECKING:
     from .._protocol import TaskRecord
@@ -27,6 +28,17 @@ class LinkCalls(Protocol):
         ...
 
 
+class Renewed(enum.Enum):
+    """The result of a refused link."""
+
+    NONE = enum.auto()
+    """There is no other."""
+    SAME_FILE = enum.auto()
+    """Another link to the same file."""
+    OTHER_FILE = enum.auto()
+    """The task's record names another file now: the bytes so far may not be of it."""
+
+
 class Link:
     """A link, followed by others when it is refused.
 
@@ -41,40 +53,44 @@ class Link:
         self._source = url
         self._task_id = task_id
         self._refusals = 0
-        self.url = url
+        self.url = link_of(url) or url
 
     def worked(self) -> None:
         """The link gave bytes: the next refusal is the first again."""
         self._refusals = 0
 
-    async def refused(self) -> bool:
-        """Get another link; False if there is none.
+    async def refused(self) -> Renewed:
+        """Get another link.
 
         Raises:
             WanError: the provider could not be asked.
         """
         self._refusals += 1
         if self._refusals == 1 and await self._renew():
-            return True
+            return Renewed.SAME_FILE
         if self._refusals > 2 or self._task_id is None:
-            return False
+            return Renewed.NONE
         self._refusals = 2
-        return await self._look_again(self._task_id)
+        return await self._poll_again(self._task_id)
 
     async def _renew(self) -> bool:
         try:
             fresh = await self._calls.fresh_link(self._source)
         except (RejectedError, NotFoundError):  # "url is wrong": not a file of this provider, or not any more
             return False
-        if not is_url(fresh):
+        link = link_of(fresh)
+        if link is None:
             raise ResponseError(f"the download-url call gave {fresh!r}, which is no http(s) URL", 200)
-        self.url = fresh
+        self.url = link
         return True
 
-    async def _look_again(self, task_id: str) -> bool:
-        record = await self._calls.record(task_id)
-        if record.url is None or not is_url(record.url):
-            return False
-        moved = record.url != self._source
-        self._source = self.url = record.url
-        return moved or await self._renew()
+    async def _poll_again(self, task_id: str) -> Renewed:
+        url = (await self._calls.record(task_id)).url or ""
+        link = link_of(url)
+        if link is None:
+            return Renewed.NONE
+        if url != self._source:
+            self._source, self.url = url, link
+            return Renewed.OTHER_FILE
+        self.url = link
+        return Renewed.SAME_FILE if await self._renew() else Renewed.NONE

@@ -1,10 +1,12 @@
-"""What to do with a media host's answer, given what is there already; pure. RFC 9110, sections 13.1.5, 14 and 15.
+"""Decides what to do with a media host's answer, given the bytes that are there already; pure.
 
-1. What is there is only added to if nothing speaks against it: where both sides tell an ETag, a Last-Modified or a
+RFC 9110, sections 13.1.5, 14 and 15.
+
+1. What is there is only added to if nothing speaks against it: where both sides give an ETag, a Last-Modified or a
    total length, they are equal. Else the file is of another version, and everything begins anew.
 2. A host that serves no ranges sends everything again; the part that is there is passed over.
 3. A length is a promise: a body that ends before it is not whole, and a body that goes on after it is of another file.
-4. 401, 403, 404 and 410 are about the link, and so is a page where a clip should be: a fresh link may do. 416 tells
+4. 401, 403, 404 and 410 are about the link, and so is a page where a clip should be: a fresh link may do. 416 means
    that nothing is missing, if the length agrees. What is left over (429, 5xx, …) may pass.
 """
 
@@ -22,7 +24,7 @@ _PAGES = ("text/html", "application/xhtml", "application/json", "application/xml
 
 
 class Version(msgspec.Struct, frozen=True):
-    """Which file it is, as far as a host tells; `total` in bytes."""
+    """A version of a file, as far as a host describes it; `total` in bytes."""
 
     etag: str | None = None
     modified: str | None = None
@@ -30,14 +32,14 @@ class Version(msgspec.Struct, frozen=True):
 
 
 class Have(msgspec.Struct, frozen=True):
-    """What is there: the first `size` bytes of a version."""
+    """The bytes that are there: the first `size` of a version."""
 
     size: int = 0
     version: Version = Version()
 
     @property
     def missing(self) -> int | None:
-        """How many bytes are missing, below 0 for too many; None where nobody told the length."""
+        """The number of missing bytes, below 0 for too many; None where the length is not known."""
         return None if self.version.total is None else self.version.total - self.size
 
 
@@ -48,27 +50,27 @@ class Body(msgspec.Struct, frozen=True):
     version: Version
 
 
-class Whole(msgspec.Struct, frozen=True):
+class Complete(msgspec.Struct, frozen=True):
     """Nothing is missing."""
 
 
 class Changed(msgspec.Struct, frozen=True):
-    """What is there belongs to another version: begin anew."""
+    """The bytes that are there belong to another version: begin anew."""
 
 
-class Refused(msgspec.Struct, frozen=True):
+class LinkRefused(msgspec.Struct, frozen=True):
     """The link is not good, or not any more."""
 
     why: str
 
 
-class Later(msgspec.Struct, frozen=True):
+class TryLater(msgspec.Struct, frozen=True):
     """Nothing that can be used; another try may do."""
 
     why: str
 
 
-Verdict: TypeAlias = Body | Whole | Changed | Refused | Later
+Verdict: TypeAlias = Body | Complete | Changed | LinkRefused | TryLater
 
 
 def headers_for(have: Have) -> dict[str, str]:
@@ -83,25 +85,25 @@ def headers_for(have: Have) -> dict[str, str]:
 
 
 def decide(status: int, headers: Mapping[str, str], have: Have) -> Verdict:
-    """What to do with an answer; `headers` are looked up as written here, in any case."""
+    """Decide what to do with an answer; `headers` are read by the names as written here, in any case."""
     if status == 206:
         return _part(headers, have)
     if status == 416:
         return _nothing_more(headers, have)
     if status in _REFUSALS:
-        return Refused(f"HTTP {status}")
+        return LinkRefused(f"HTTP {status}")
     if status != 200:
-        return Later(f"HTTP {status}")
+        return TryLater(f"HTTP {status}")
     return _everything(headers, have)
 
 
 def _everything(headers: Mapping[str, str], have: Have) -> Verdict:
     kind = headers.get("Content-Type", "")
     if kind.lower().startswith(_PAGES):
-        return Refused(f"{kind} instead of a clip")
+        return LinkRefused(f"{kind} instead of a clip")
     version = _version(headers, _length(headers))
     if version.total == 0:
-        return Later("an empty answer")
+        return TryLater("an empty answer")
     if not have.size:
         return Body(0, version)
     return Body(have.size, _both(have.version, version)) if _proven_same(have.version, version) else Changed()
@@ -110,12 +112,12 @@ def _everything(headers: Mapping[str, str], have: Have) -> Verdict:
 def _part(headers: Mapping[str, str], have: Have) -> Verdict:
     match = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", "").strip())
     if match is None or match[1] is None:
-        return Changed() if have.size else Later("a part without a readable Content-Range")
+        return Changed() if have.size else TryLater("a part without a readable Content-Range")
     start, stop, length = int(match[1]), int(match[2]) + 1, _length(headers)
     version = _version(headers, None if match[3] == "*" else int(match[3]))
-    told = start < stop <= (version.total or stop) and length in (None, stop - start)
-    if not told or start != have.size or not _may_be_same(have.version, version):
-        return Changed() if have.size else Later("a part that was not asked for")
+    consistent = start < stop <= (version.total or stop) and length in (None, stop - start)
+    if not consistent or start != have.size or not _may_be_same(have.version, version):
+        return Changed() if have.size else TryLater("a part that was not asked for")
     return Body(0, _both(have.version, version))
 
 
@@ -123,9 +125,9 @@ def _nothing_more(headers: Mapping[str, str], have: Have) -> Verdict:
     match = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", "").strip())
     total = int(match[3]) if match is not None and match[3].isdecimal() else None
     if not have.size:
-        return Later("HTTP 416")
+        return TryLater("HTTP 416")
     same = total == have.size and _may_be_same(have.version, _version(headers, total))
-    return Whole() if same else Changed()
+    return Complete() if same else Changed()
 
 
 def _version(headers: Mapping[str, str], total: int | None) -> Version:
@@ -133,7 +135,7 @@ def _version(headers: Mapping[str, str], total: int | None) -> Version:
 
 
 def _length(headers: Mapping[str, str]) -> int | None:
-    """The body's length in bytes; None where it is not told, or told of a compressed body."""
+    """The body's length in bytes; None where it is not given, or given of a compressed body."""
     length = headers.get("Content-Length", "")
     encoded = headers.get("Content-Encoding", "identity").lower() != "identity"
     return int(length) if length.isdecimal() and not encoded else None
@@ -149,7 +151,7 @@ def _may_be_same(one: Version, other: Version) -> bool:
 
 
 def _proven_same(one: Version, other: Version) -> bool:
-    """True if something besides good will tells that the versions are the same."""
+    """True if something besides good will shows that the versions are the same."""
     return bool(_pairs(one, other)) and _may_be_same(one, other)
 
 

@@ -1,4 +1,4 @@
-"""What is uploaded: bytes, a file, or a stream, each read 64 KiB at a time, so that any size takes the same memory."""
+"""Sources of uploads: bytes, a file or a stream, read 64 KiB at a time, so that any size takes the same memory."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ READ = 1 << 20
 
 
 class Source(Protocol):
-    """What is uploaded, once `look` was called.
+    """Something to upload, once `inspect` was called.
 
     Attributes:
         name: its name, "" where it has none.
@@ -43,10 +43,10 @@ class Source(Protocol):
 
     @property
     def repeatable(self) -> bool:
-        """Whether it can be read once more."""
+        """True if it can be read once more."""
         ...
 
-    async def look(self) -> None:
+    async def inspect(self) -> None:
         """Find its size and its first bytes; InvalidInputError if it cannot be read."""
         ...
 
@@ -74,7 +74,7 @@ class StoredSource:
 
     Args:
         given: the bytes or the file's path.
-        field: what an error names: an input's field, or `"file"`.
+        field: the name in an error: an input's field, or `"file"`.
     """
 
     repeatable = True
@@ -90,7 +90,7 @@ class StoredSource:
         self.size: int | None = None
         self.head = b""
 
-    async def look(self) -> None:
+    async def inspect(self) -> None:
         await self._readable(self._open)
 
     async def digest(self) -> bytes:
@@ -170,7 +170,7 @@ class StreamSource:
     def repeatable(self) -> bool:
         return not self._beyond_head
 
-    async def look(self) -> None:
+    async def inspect(self) -> None:
         while len(self.head) < HEAD and not self._over:
             self.head += await self._next()
 
@@ -201,7 +201,7 @@ class StreamSource:
 
 
 def source_of(given: object, field: str = "file") -> Source:
-    """The source of what a caller gave.
+    """The source that a caller gave.
 
     Raises:
         InvalidInputError: it is neither bytes nor a path nor an async iterable.

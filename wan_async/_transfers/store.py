@@ -1,21 +1,26 @@
-"""Clips to an object store, by obstore, which the extra `store` brings: whole objects only, none overwritten.
+"""Clips to an object store, by obstore, which the extra `store` brings: whole objects only.
 
-A clip of at most `SMALL` bytes is put at once and only if nothing is there: the store itself sees to that. A larger one
-is streamed in parts and appears when the last is there; stores know no condition on that, so it is looked up before.
+A clip of at most `SMALL` bytes is put at once. A larger one is streamed in parts and appears when the last is there.
+An object's name holds its task's id: what it replaces can only be the same clip.
 """
 
 from __future__ import annotations
 
-import mimetypes
-from collections.abc import AsyncIterator
+import asyncio
+import re
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from .._words import one_line
 from ..errors import ConfigurationError, TransportError
-from .downloads import clip_of
+from ..events import Downloaded
 from .fetch import StartAnew
-from .names import clip_name
+from .media import guessed_type, suffix_of
 
 if TYPE_CHECKING:
     from .._protocol import TaskRecord
@@ -34,73 +39,81 @@ PARTS_AT_ONCE = 2
 
 _PIECE = 1 << 20
 
+TRIAL = 20.0
+"""Seconds that a store may take to answer the trial."""
+
 
 class StoreFolder:
-    """A prefix in an object store.
+    """A `Target` in an object store: a bucket and a prefix.
 
     Args:
         url: such as `"s3://bucket/prefix"`; credentials and endpoint are read from the environment, as obstore does.
+        downloads: gives the running loop's downloads.
 
     Raises:
         ConfigurationError: a scheme that is not known, a setting that is missing, or the extra `store` is.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, downloads: Callable[[], Downloads]) -> None:
         self._url = url.rstrip("/")
+        self._downloads = downloads
         self._store, self._prefix = opened_store(self._url)
 
-    async def into(self, downloads: Downloads, key: str, record: TaskRecord) -> str:
-        """Stream the clip of a batch's item into the store, unless it is there; gives the object's URL.
-
-        Raises:
-            OSError: the store does not let it be written.
-            WanError: the clip cannot be got, or the store cannot be reached.
-        """
-        url, task_id = clip_of(record)
-        name = clip_name(key, url)
-        async with downloads.turn:
-            if not await self._is_there(name):
-                fetch = await downloads.fetch(url, task_id)
-                try:
-                    await self._fill(name, fetch)
-                finally:
-                    fetch.close()
-        return f"{self._url}/{name}"
-
-    async def _is_there(self, name: str) -> bool:
+    async def check(self) -> None:
+        """Put a small object, the right that is needed, and remove it again where that is allowed too."""
         import obstore
 
+        trial = f"{self._prefix}.wan-async-{secrets.token_hex(8)}"
         try:
-            return (await obstore.head_async(self._store, self._prefix + name))["size"] > 0
-        except FileNotFoundError:
-            return False
-        except obstore.exceptions.BaseError as error:
-            raise _failure(error) from error
+            async with asyncio.timeout(TRIAL):
+                await obstore.put_async(self._store, trial, b"trial")
+        except (OSError, TimeoutError, obstore.exceptions.BaseError) as error:
+            why = _words(error) or f"no answer within {TRIAL:g} s"
+            allowed = "a bucket that is there and that these credentials may write to"
+            raise ConfigurationError(
+                f"download_to: {self._url!r} cannot be written: {why}; allowed: {allowed}"
+            ) from None
+        with suppress(OSError, obstore.exceptions.BaseError):
+            await obstore.delete_async(self._store, trial)
 
-    async def _fill(self, name: str, fetch: Fetch) -> None:
+    async def fetch(self, key: str, record: TaskRecord) -> str:
+        """Stream an item's clip into the store; gives the object's URL."""
+        begun = time.monotonic()
+        downloads = self._downloads()
+        clip = await downloads.clip_of(record)
+        async with downloads.turn:
+            fetch = await downloads.fetch(clip)
+            try:
+                name = await self._fill(clip.stem_for(key), clip.link, fetch)
+            finally:
+                fetch.close()
+        url = f"{self._url}/{name}"
+        downloads.events(Downloaded(clip.task_id, url, time.monotonic() - begun))
+        return url
+
+    async def _fill(self, stem: str, link: str, fetch: Fetch) -> str:
+        """Put the object; gives its name."""
         import obstore
 
         while True:
             try:
-                return await self._put(name, fetch)
+                return await self._put(stem, link, fetch)
             except StartAnew:
                 continue
-            except obstore.exceptions.AlreadyExistsError:
-                return None
-            except obstore.exceptions.BaseError as error:
-                raise _failure(error) from error
+            except (FileNotFoundError, obstore.exceptions.BaseError) as error:
+                raise _failure(error) from None
 
-    async def _put(self, name: str, fetch: Fetch) -> None:
+    async def _put(self, stem: str, link: str, fetch: Fetch) -> str:
         import obstore
 
-        attributes = {"Content-Type": mimetypes.guess_type(name)[0] or "video/mp4"}
-        options: dict[str, Any] = {"attributes": attributes}
         head = await _gathered(fetch, SMALL + 1)
-        if len(head) <= SMALL:
-            await obstore.put_async(self._store, self._prefix + name, head, mode="create", **options)
-            return
-        options |= {"use_multipart": True, "chunk_size": PART, "max_concurrency": PARTS_AT_ONCE}
-        await obstore.put_async(self._store, self._prefix + name, _pieces(head, fetch), **options)
+        name = f"{stem}{suffix_of(link, head)}"
+        options: dict[str, Any] = {"attributes": {"Content-Type": guessed_type(head, name)}}
+        content = head if len(head) <= SMALL else _pieces(head, fetch)
+        if len(head) > SMALL:
+            options |= {"use_multipart": True, "chunk_size": PART, "max_concurrency": PARTS_AT_ONCE}
+        await obstore.put_async(self._store, self._prefix + name, content, **options)
+        return name
 
 
 async def _pieces(head: bytes, fetch: Fetch) -> AsyncIterator[bytes]:
@@ -110,7 +123,7 @@ async def _pieces(head: bytes, fetch: Fetch) -> AsyncIterator[bytes]:
 
 
 async def _gathered(fetch: Fetch, least: int) -> bytes:
-    """At least so many bytes, fewer at the end."""
+    """A piece of at least `least` bytes, a smaller one at the end."""
     gathered = bytearray()
     while len(gathered) < least and (chunk := await fetch.read()):
         gathered += chunk
@@ -139,20 +152,27 @@ def opened_store(url: str) -> tuple[Any, str]:
 
 @cache
 def _memory() -> Any:
-    """What is under `memory://` lives as long as the process."""
+    """The store of `memory://`, which lives as long as the process."""
     from obstore.store import MemoryStore
 
     return MemoryStore()
 
 
 def _failure(error: Exception) -> OSError | TransportError:
-    """What the store does not allow would meet every clip; the rest may pass."""
+    """The error to raise: what the store does not allow would meet every clip; the rest may pass."""
     from obstore import exceptions
 
-    lasting = (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError, exceptions.NotSupportedError)
+    lasting = (
+        FileNotFoundError,  # of what is put, it is the bucket
+        exceptions.PermissionDeniedError,
+        exceptions.UnauthenticatedError,
+        exceptions.NotSupportedError,
+    )
     return OSError(_words(error)) if isinstance(error, lasting) else TransportError(f"the store: {_words(error)}")
 
 
 def _words(error: Exception) -> str:
-    """What went wrong, without obstore's debug output."""
-    return str(error).partition("\n\nDebug source:")[0].strip()
+    """The reason in words: the store's own words where it has any, without obstore's debug output."""
+    text = str(error).partition("\n\nDebug source:")[0]
+    parts = [match[1] for tag in ("Code", "Message") if (match := re.search(f"<{tag}>([^<]*)</{tag}>", text))]
+    return one_line(": ".join(parts) or text)[:300]

@@ -7,30 +7,32 @@ import os
 import weakref
 from collections.abc import Awaitable, Callable
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from .._transport import SessionPool
+from .._events import Emitter
+from .._protocol import read_stored
+from .._protocol.secrets import authorization, read_answer
+from .._transport.pool import SessionPool
 from ..errors import ConfigurationError
 from .downloads import Downloads
 from .inputs import submit_with_files
+from .targets import target_of
 from .uploads import Host, Uploads
+from .written import WrittenFiles
 
 if TYPE_CHECKING:
     from .._arguments import Settings
-    from .._calls import Intent
-    from .._protocol import Answer, Request, TaskRecord
+    from .._calls import Recorder
+    from .._protocol import Answer, Request
     from ..models import WanInput
     from .fetch import Get
     from .link import LinkCalls
+    from .targets import Target
     from .uploads import Post
 
 T = TypeVar("T")
-
-Collect: TypeAlias = "Callable[[str, TaskRecord], Awaitable[Path | str]]"
-"""(key, record) → where the clip is: a file, or the URL of an object."""
 
 
 class _OfLoop(msgspec.Struct, frozen=True):
@@ -44,11 +46,14 @@ class Transfers:
     Args:
         settings: the client's.
         calls: the provider's calls.
+        events: hears of what was transferred.
     """
 
-    def __init__(self, settings: Settings, calls: LinkCalls) -> None:
+    def __init__(self, settings: Settings, calls: LinkCalls, events: Emitter) -> None:
         self._settings = settings
         self._calls = calls
+        self._events = events
+        self._written = WrittenFiles()
         self._by_loop: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _OfLoop] = weakref.WeakKeyDictionary()
 
     @property
@@ -62,49 +67,46 @@ class Transfers:
         return self._of_loop.uploads
 
     async def submit(
-        self, task_input: WanInput, submit: Callable[[WanInput, Intent | None], Awaitable[T]], intent: Intent | None
+        self,
+        task_input: WanInput,
+        submit: Callable[[WanInput, Recorder | None], Awaitable[T]],
+        recorder: Recorder | None,
     ) -> T:
         """Submit an input, its local files replaced by uploaded ones; see `submit_with_files`."""
-        return await submit_with_files(self.uploads, task_input, submit, intent)
+        return await submit_with_files(self.uploads, task_input, submit, recorder)
 
-    def collect(self, download_to: str | os.PathLike[str]) -> Collect:
-        """What fetches a batch's clips into `download_to`.
-
-        Raises:
-            ConfigurationError: the URL of an object store that cannot be used.
-        """
-        if isinstance(download_to, str) and "://" in download_to:
-            from .store import StoreFolder
-
-            store = StoreFolder(download_to)
-            return lambda key, record: store.into(self.downloads, key, record)
-        folder = Path(download_to)
-        return lambda key, record: self.downloads.into(folder, key, record)
+    def target(self, download_to: str | os.PathLike[str]) -> Target:
+        """The target of a batch's clips; see `target_of`."""
+        return target_of(download_to, lambda: self.downloads)
 
     @property
     def _of_loop(self) -> _OfLoop:
         loop = asyncio.get_running_loop()
         made = self._by_loop.get(loop)
         if made is None:
-            downloads = Downloads(self._calls, self._get, self._settings.retry.max_elapsed)
-            made = self._by_loop[loop] = _OfLoop(downloads, Uploads(self._host()))
+            max_elapsed = self._settings.retry.max_elapsed
+            downloads = Downloads(self._calls, self._get, max_elapsed, self._written, self._events)
+            made = self._by_loop[loop] = _OfLoop(downloads, Uploads(self._host(), self._events))
         return made
 
     def _host(self) -> Host:
         settings = self._settings
         exchange = partial(_exchange, settings)
-        headers = {"Authorization": f"Bearer {settings.api_key}"}
-        return Host(settings.upload_url, headers, self._post, exchange, settings.retry.max_elapsed)
+        headers = {"Authorization": authorization(settings.api_key)}
+        read = partial(read_answer, settings.api_key, settings.upload_url or "", read_stored)
+        return Host(settings.upload_url, headers, self._post, exchange, read, settings.retry.max_elapsed)
 
     async def _get(self) -> Get:
         from .http import Getter
 
-        return Getter(await self._pool.sessions().opened_transfers(), self._settings.timeout.total)
+        sessions = self._pool.sessions()
+        return Getter(await sessions.opened_transfers(), self._settings.timeout.total, sessions.proxy_to)
 
     async def _post(self) -> Post:
         from .http import Poster
 
-        return Poster(await self._pool.sessions().opened_transfers(), self._settings.timeout.total)
+        sessions = self._pool.sessions()
+        return Poster(await sessions.opened_transfers(), self._settings.timeout.total, sessions.proxy_to)
 
     @property
     def _pool(self) -> SessionPool:

@@ -17,9 +17,11 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
-from .._checks import is_url
+from .._docs import documented
+from .._events import Emitter
+from .._inputs.checks import is_url
 from .._policy.backoff import Backoff
-from .._protocol import Answer, read_stored, upload_form, upload_from_url
+from .._protocol import Answer, upload_form, upload_from_url
 from .._protocol.uploads import LIFE, STREAM_UPLOAD
 from ..errors import (
     ConfigurationError,
@@ -30,7 +32,8 @@ from ..errors import (
     TransportError,
     WanError,
 )
-from .media import suffix_for, told_type
+from ..events import Uploaded
+from .media import SUFFIXES, guessed_type
 from .names import safe_stem
 from .sources import Source, source_of
 
@@ -57,25 +60,23 @@ Post: TypeAlias = Callable[[str, Mapping[str, str], Read], Awaitable[Answer]]
 _MAY_PASS = (TransportError, ResponseError, MaintenanceError, ServerError, RateLimitError)
 
 
+@documented
 class UploadedFile(msgspec.Struct, frozen=True):
-    """A file at the upload host.
-
-    Attributes:
-        url: where the provider, and everybody else, can fetch it.
-        name: its name there, made unique.
-        size: bytes; None if neither side knows.
-        mime_type: its type.
-        expires_at: until when it can be fetched (aware, UTC).
-    """
+    """A file at the upload host."""
 
     url: str
+    """The URL from which the provider, and everybody else, can fetch it."""
     name: str
+    """Its name there, made unique."""
     size: int | None
+    """Bytes; None if neither side knows."""
     mime_type: str
+    """Its type."""
     expires_at: datetime
+    """Until when it can be fetched (aware, UTC)."""
 
     def lives(self, seconds: float) -> bool:
-        """True if it can still be fetched in so many seconds."""
+        """True if it can still be fetched in `seconds`."""
         return self.expires_at.timestamp() - time.time() > seconds
 
 
@@ -84,9 +85,10 @@ class Host(msgspec.Struct, frozen=True):
 
     Attributes:
         url: scheme and host; None if it is not known.
-        headers: what each upload carries: the key.
-        post: gives what sends a body in pieces: (URL, headers, read) → answer.
+        headers: of each upload: the key.
+        post: gives a function that sends a body in pieces: (URL, headers, read) → answer.
         exchange: sends a small request.
+        read: reads the answer to either.
         max_elapsed: seconds without progress after which an upload has failed.
     """
 
@@ -94,6 +96,7 @@ class Host(msgspec.Struct, frozen=True):
     headers: Mapping[str, str]
     post: Callable[[], Awaitable[Post]]
     exchange: Callable[[str, Request], Awaitable[Answer]]
+    read: Callable[[Answer], StoredFile]
     max_elapsed: float
 
     @property
@@ -111,8 +114,9 @@ class Host(msgspec.Struct, frozen=True):
 class Uploads:
     """The uploads of one client in one event loop."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, events: Emitter) -> None:
         self._host = host
+        self._events = events
         self._at_once = asyncio.Semaphore(AT_ONCE)
         self._known: dict[bytes, UploadedFile] = {}
         self._turns: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
@@ -132,13 +136,13 @@ class Uploads:
         source = source_of(given)
         try:
             async with self._at_once:
-                await source.look()
+                await source.inspect()
                 return await self._once(base_url, source, name)
         finally:
             await source.aclose()
 
     async def media(self, source: Source) -> UploadedFile:
-        """Upload a file that was looked at."""
+        """Upload a file that was inspected."""
         async with self._at_once:
             return await self._once(self._host.base_url, source, None)
 
@@ -163,7 +167,7 @@ class Uploads:
         return kept
 
     async def _streamed(self, base_url: str, source: Source, name: str | None) -> UploadedFile:
-        mime_type = told_type(source.head, name or source.name)
+        mime_type = guessed_type(source.head, name or source.name)
         unique = unique_name(name or source.name, mime_type)
         progress = _Progress(source)
         backoff = self._backoff()
@@ -171,7 +175,7 @@ class Uploads:
             sent_at = time.time()
             try:
                 answer = await self._send(base_url + STREAM_UPLOAD, progress, unique, mime_type)
-                return _uploaded(read_stored(answer), unique, progress.sent, mime_type, sent_at)
+                return self._made_known(_uploaded(self._host.read(answer), unique, progress.sent, mime_type, sent_at))
             except _MAY_PASS as error:
                 if not source.repeatable:
                     raise
@@ -196,10 +200,14 @@ class Uploads:
             sent_at = time.time()
             try:
                 async with self._at_once:
-                    stored = read_stored(await self._host.exchange(base_url, request))
-                return _uploaded(stored, unique, None, "", sent_at)
+                    stored = self._host.read(await self._host.exchange(base_url, request))
+                return self._made_known(_uploaded(stored, unique, None, "", sent_at))
             except _MAY_PASS as error:
                 await _pause(backoff, error)
+
+    def _made_known(self, uploaded: UploadedFile) -> UploadedFile:
+        self._events(Uploaded(uploaded.name, uploaded.size))
+        return uploaded
 
     def _backoff(self) -> Backoff:
         return Backoff(self._host.max_elapsed, asyncio.get_running_loop().time())
@@ -230,7 +238,7 @@ class _Progress:
 
 
 def _framed(head: bytes, read: Read, tail: bytes) -> Read:
-    """What `read` gives, between head and tail."""
+    """The pieces that `read` gives, between head and tail."""
     ends = [tail, head]
 
     async def framed() -> bytes | memoryview:
@@ -253,12 +261,12 @@ def _uploaded(stored: StoredFile, name: str, size: int | None, mime_type: str, s
     if not is_url(stored.url):
         raise ResponseError(f"the upload host gave {stored.url!r}, which is no http(s) URL", 200)
     expires_at = datetime.fromtimestamp(sent_at + LIFE, UTC)
-    told = mime_type or stored.mime_type or ""
-    return UploadedFile(stored.url, name, stored.size if size is None else size, told, expires_at)
+    kind = mime_type or stored.mime_type or ""
+    return UploadedFile(stored.url, name, stored.size if size is None else size, kind, expires_at)
 
 
 def unique_name(name: str, mime_type: str) -> str:
     """A name that no other upload has: an equal one would overwrite it."""
     path = PurePath(name)
-    suffix = suffix_for(mime_type) or (path.suffix if path.suffix.isascii() and path.suffix[1:].isalnum() else "")
+    suffix = SUFFIXES.get(mime_type) or (path.suffix if path.suffix.isascii() and path.suffix[1:].isalnum() else "")
     return f"{safe_stem(path.stem[:60] or 'file')}-{secrets.token_hex(8)}{suffix[:10].lower()}"

@@ -1,4 +1,4 @@
-"""What the provider keeps per key."""
+"""An account: what the provider keeps per key."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Account:
         """Take `price` credits.
 
         Raises:
-            Refusal: 402, there are not so many left.
+            Refusal: 402, there are fewer left.
         """
         if price > self.credits:
             raise Refusal(402, _NO_CREDITS)

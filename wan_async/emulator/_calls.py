@@ -1,4 +1,4 @@
-"""What reaches the provider and what leaves it, as values: no sockets, no event loop."""
+"""Calls that reach the provider, and replies that leave it, as values: no sockets, no event loop."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgspec
 
 from ._clips import ClipSpec
 
-Source: TypeAlias = bytes | Path | ClipSpec
+ReplyBody: TypeAlias = bytes | Path | ClipSpec
 """A file's content: held in memory, on disk, or a clip that is still to be made."""
 
 Sent: TypeAlias = Literal["all", "part", "nothing"]
@@ -27,8 +27,8 @@ class Upload(msgspec.Struct, frozen=True):
         content: in memory or on disk; None if it could not be had.
         size: its bytes.
         form: the other fields of the form: `uploadPath`, `fileName`.
-        mime_type: the type that was told with it, if any.
-        file_name: the name that was told with it, if any.
+        mime_type: the type that came with it, if any.
+        file_name: the name that came with it, if any.
     """
 
     content: bytes | Path | None
@@ -61,7 +61,7 @@ class Media(msgspec.Struct, frozen=True):
         ranges: whether parts of it are served.
     """
 
-    source: Source
+    source: ReplyBody
     etag: str
     ranges: bool = True
 
@@ -88,7 +88,7 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 class Refusal(Exception):
-    """The service's verdict on a call, told in an envelope."""
+    """The service's verdict on a call, in an envelope."""
 
     def __init__(self, code: int, message: str, status: int = 200) -> None:
         super().__init__(code, message, status)

@@ -13,7 +13,7 @@ from ._provider import Provider
 
 _AT_ONCE = 64
 
-Post: TypeAlias = Callable[[str, Mapping[str, str], bytes], Awaitable[int]]
+PostCallback: TypeAlias = Callable[[str, Mapping[str, str], bytes], Awaitable[int]]
 """Sends one callback (URL, headers, body) and gives the receiver's HTTP status; 0: there was no answer."""
 
 
@@ -29,7 +29,7 @@ class Dispatcher:
     """
 
     def __init__(
-        self, provider: Provider, clock: Clock, post: Post, *, key: str | None, pauses: Sequence[float]
+        self, provider: Provider, clock: Clock, post: PostCallback, *, key: str | None, pauses: Sequence[float]
     ) -> None:
         self._jobs = provider.jobs
         self._stats = provider.stats

@@ -7,19 +7,23 @@ from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from .._policy.settings import RateLimit
+from ..errors import ConfigurationError
 from ..prices import list_price
 from ._accounts import Account
 from ._calls import Call, Reply
 from ._clock import Clock
-from ._dispatcher import Dispatcher, Post
-from ._faults import Fault
+from ._dispatcher import Dispatcher, PostCallback
+from ._faults import Fault, FaultPlan
+from ._files import FileStore
+from ._jobs import Jobs, Price
 from ._provider import Provider
-from ._rules import Price, Rules
-from ._schema import Schema
+from ._schema import Schemas
 from ._server import serving
+from ._shelf import Shelf
 from ._stats import Stats
-from ._tasks import Seconds, Task
+from ._tasks import Seconds, Task, durations
 from ._transport import EmulatorTransport
+from ._validation import Schema
 
 
 class Emulator:
@@ -42,6 +46,7 @@ class Emulator:
         credits: each account's, to begin with.
         faults: what goes wrong; see `Fault`.
         models: further models by name, each with the JSON schema of its `input` object.
+        only_published: refuse models and fields that Apikley's pages do not show; else KIE's are known too.
         price: what a task costs, in credits, by model and input; None means nothing. By default the price list, with
             5 s where it is per second.
         seed: of the durations and of `Fault.rate`, so that runs repeat.
@@ -70,6 +75,7 @@ class Emulator:
         credits: float = 1e9,  # noqa: A002
         faults: Iterable[Fault] = (),
         models: Mapping[str, Schema] | None = None,
+        only_published: bool = False,
         price: Price = list_price,
         seed: int = 0,
         link_seconds: float = 86400.0,
@@ -81,23 +87,23 @@ class Emulator:
         render: bool = True,
         epoch: float | None = None,
     ) -> None:
-        rules = Rules(
-            keys=(key,) if isinstance(key, str) else tuple(key),
-            limit=limit,
-            query_limit=query_limit,
-            seconds=seconds,
-            credits=credits,
-            faults=tuple(faults),
-            models=models or {},
-            price=price,
-            seed=seed,
-            link_seconds=link_seconds,
-            upload_seconds=upload_seconds,
-            upload_bytes=upload_bytes,
-            strict=strict,
-        )
+        keys = (key,) if isinstance(key, str) else tuple(key)
+        if not keys or "" in keys:
+            raise ConfigurationError(f"Emulator.key: {keys!r} is not allowed; allowed: text, or several")
         self._clock = Clock(epoch)
-        self._provider = Provider(rules, self._clock.unix)
+        self._faults = FaultPlan(faults, seed)
+        self.stats: Stats = Stats()
+        """Counts of what it did."""
+        schemas = Schemas(models or {}, only_published=only_published)
+        pace = durations(seconds, seed)
+        jobs = Jobs(schemas, self._faults, self.stats, self._clock.unix, price=price, duration=pace)
+        shelf = Shelf(FileStore(upload_seconds, upload_bytes), jobs, link_seconds)
+        accounts = {name: Account(credits) for name in keys}
+        self._provider = Provider(accounts, jobs, shelf, limit=limit, query_limit=query_limit, strict=strict)
+        self.tasks: Mapping[str, Task] = jobs.tasks
+        """All tasks by id, in the order of their creation."""
+        self.calls: Counter[str] = self._provider.calls
+        """The number of calls of each path; all files count as `"files"`."""
         self._webhook_key = webhook_key
         self._callback_pauses = callback_pauses
         self._outside = outside
@@ -111,7 +117,7 @@ class Emulator:
 
         Args:
             port: 0 takes a free one.
-            host: the address to listen on; loopback unless told otherwise.
+            host: the address to listen on; loopback unless another is given.
             public_url: the base URL under which clients see it, where that is another one.
 
         Raises:
@@ -127,7 +133,7 @@ class Emulator:
             finally:
                 await dispatcher.stop()
 
-    def transport(self, *, latency: float = 0.0, post: Post | None = None) -> EmulatorTransport:
+    def transport(self, *, latency: float = 0.0, post: PostCallback | None = None) -> EmulatorTransport:
         """Carry API requests without sockets, in virtual time too; stands in a `SessionPool`'s place.
 
         Args:
@@ -141,32 +147,21 @@ class Emulator:
         """Answer one call now, in the running event loop: the provider without any transport."""
         return self._provider.handle(call, self._clock.now())
 
-    def _dispatcher(self, post: Post) -> Dispatcher:
+    def _dispatcher(self, post: PostCallback) -> Dispatcher:
         return Dispatcher(self._provider, self._clock, post, key=self._webhook_key, pauses=self._callback_pauses)
-
-    @property
-    def tasks(self) -> Mapping[str, Task]:
-        """All tasks by id, in the order of their creation."""
-        return self._provider.jobs.tasks
-
-    @property
-    def stats(self) -> Stats:
-        """What was counted."""
-        return self._provider.stats
-
-    @property
-    def calls(self) -> Counter[str]:
-        """How often each path was called; all files count as `"files"`."""
-        return self._provider.calls
 
     @property
     def faults(self) -> tuple[Fault, ...]:
         """The faults in force. Setting them begins all their counts anew."""
-        return self._provider.faults.faults
+        return self._faults.faults
 
     @faults.setter
     def faults(self, faults: Iterable[Fault]) -> None:
-        self._provider.faults.replace(faults)
+        self._faults.replace(faults)
+
+    def add_fault(self, fault: Fault) -> None:
+        """Put one more fault in force, before those that have no end; the others' counts go on."""
+        self._faults.add(fault)
 
     @property
     def limit(self) -> RateLimit | None:
@@ -188,7 +183,7 @@ class Emulator:
 
     @property
     def credits(self) -> float:
-        """What is left on the first key's account; other accounts are asked over the API."""
+        """Credits left on the first key's account; other accounts are asked over the API."""
         self._provider.jobs.settle(self._clock.now())
         return self._first.credits
 

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias, get_args
 
 import msgspec
 
+from .._docs import documented
 from ..errors import ConfigurationError
 from ._calls import Reply, envelope
 
@@ -60,8 +61,10 @@ _WORDS = {
 
 class _Kind(msgspec.Struct, frozen=True):
     kind: FaultKind
+    """The kind of fault."""
 
 
+@documented
 class Fault(_Kind, frozen=True, kw_only=True):
     """One thing that goes wrong; the kind may be given by position: `Fault("drop_after", times=1)`.
 
@@ -84,37 +87,34 @@ class Fault(_Kind, frozen=True, kw_only=True):
 
     `refuse` is the 429 storm (`code=429`), maintenance (455), an ended task on recordInfo (501, 408), 401, 402, 433,
     505; `html` with `status=403, message="error code: 1010"` is the CDN's block. A callback's `drop_before` loses it.
-
-    Attributes:
-        kind: what goes wrong.
-        call: the call that it befalls; None: every API call, or the only one that the kind is for.
-        match: only where this text occurs in the task's model, id or input, such as a part of its prompt.
-        nth: the first call that it befalls, counted among those that match; 1 is the first.
-        times: how many calls it befalls; None: all from `nth` on.
-        rate: the share of those that it befalls, by a seeded random stream.
-        seconds: for `slow` and `null_record`.
-        status: the HTTP status, for `html` and `refuse`; 0: the kind's default.
-        code: the envelope's code, for `refuse`.
-        message: the words, for `refuse`, `html` and `fail`; the link for `redirect`; `""`: the kind's default.
-        fail_code: the record's `failCode`, for `fail`: text, an integer or None, all of which were seen.
-        retry_after: the header's value, for `refuse` and `html`: seconds, or text such as an HTTP-date.
-        done: whether the call is carried out first, for `html`.
-        size: bytes that get out, for `half`; None: half of the answer.
     """
 
     call: CallName | None = None
+    """The call that it befalls; None: every API call, or the only one that the kind is for."""
     match: str = ""
+    """Only where this text occurs in the task's model, id or input, such as a part of its prompt."""
     nth: int = 1
+    """The first call that it befalls, counted among those that match; 1 is the first."""
     times: int | None = None
+    """The number of calls it befalls; None: all from `nth` on."""
     rate: float = 1.0
+    """The share of those that it befalls, by a seeded random stream."""
     seconds: float = 30.0
+    """For `slow` and `null_record`."""
     status: int = 0
+    """The HTTP status, for `html` and `refuse`; 0: the kind's default."""
     code: int = 429
+    """The envelope's code, for `refuse`."""
     message: str = ""
+    """The words, for `refuse`, `html` and `fail`; the link for `redirect`; `""`: the kind's default."""
     fail_code: int | str | None = 500
+    """The record's `failCode`, for `fail`: text, an integer or None, all of which were seen."""
     retry_after: float | str | None = None
+    """The header's value, for `refuse` and `html`: seconds, or text such as an HTTP-date."""
     done: bool = False
+    """True if the call is carried out first, for `html`."""
     size: int | None = None
+    """Bytes that get out, for `half`; None: half of the answer."""
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(FaultKind):
@@ -155,8 +155,14 @@ class FaultPlan:
         self._met = [0] * len(self.faults)
         self._rng = random.Random(self._seed)  # noqa: S311 - repeatable, not secret
 
+    def add(self, fault: Fault) -> None:
+        """Put one more in force, before those that have no end."""
+        at = next((index for index, one in enumerate(self.faults) if one.times is None), len(self.faults))
+        self._met.insert(at, 0)
+        self.faults = (*self.faults[:at], fault, *self.faults[at:])
+
     def strike(self, call: CallName, text: Callable[[], str]) -> Fault | None:
-        """The first fault that befalls this call, counted as met; `text` gives what `Fault.match` looks at."""
+        """The first fault that befalls this call, counted as met; `text` gives what `Fault.match` is searched in."""
         return next(self._striking(call, text, of_tasks=False), None)
 
     def of_task(self, text: Callable[[], str]) -> tuple[Fault, ...]:
@@ -181,7 +187,7 @@ class FaultPlan:
 
 
 def spoiled(fault: Fault, reply: Reply) -> Reply:
-    """What becomes of an answer under a fault."""
+    """The answer as the fault leaves it."""
     match fault.kind:
         case "drop_before":
             return msgspec.structs.replace(reply, sent="nothing", arrived=False)

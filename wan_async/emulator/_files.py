@@ -24,7 +24,7 @@ ROOT = "kieai/1"
 _encode = msgspec.json.Encoder().encode
 
 
-class StoredFile(msgspec.Struct, frozen=True):
+class HeldFile(msgspec.Struct, frozen=True):
     """A file that the provider holds. `uploaded` is in Unix seconds."""
 
     content: bytes | Path
@@ -45,7 +45,7 @@ class FileStore:
     def __init__(self, seconds: float, largest: int) -> None:
         self.largest = largest
         self._seconds = seconds
-        self._files: dict[str, StoredFile] = {}
+        self._files: dict[str, HeldFile] = {}
         self._folder: Path | None = None
 
     @property
@@ -56,7 +56,7 @@ class FileStore:
             weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         return self._folder
 
-    def find(self, path: str, now: float) -> StoredFile | None:
+    def find(self, path: str, now: float) -> HeldFile | None:
         """The file at `path`, None if there is none or its day is over."""
         stored = self._files.get(path)
         return stored if stored is not None and now < stored.uploaded + self._seconds else None
@@ -73,7 +73,7 @@ class FileStore:
         if upload.size > self.largest:
             raise Refusal(422, f"file: larger than {self.largest} bytes")
         self._make_room(path, now)
-        stored = StoredFile(upload.content, upload.size, _mime_type(upload, path), f'"{secrets.token_hex(8)}"', now)
+        stored = HeldFile(upload.content, upload.size, _mime_type(upload, path), f'"{secrets.token_hex(8)}"', now)
         self._files[path] = stored
         return _uploaded(path, stored, base_url)
 
@@ -85,7 +85,7 @@ class FileStore:
                 content.unlink(missing_ok=True)
 
 
-def served(stored: StoredFile) -> Reply:
+def served(stored: HeldFile) -> Reply:
     """A stored file as an answer."""
     return Reply(headers={"Content-Type": stored.mime_type}, media=Media(stored.content, stored.etag))
 
@@ -153,13 +153,13 @@ def _text(form: object, name: str) -> str | None:
 
 
 def _mime_type(upload: Upload, path: str) -> str:
-    told = upload.mime_type
-    if told and told != "application/octet-stream":
-        return told
+    given = upload.mime_type
+    if given and given != "application/octet-stream":
+        return given
     return mimetypes.guess_type(path)[0] or "application/octet-stream"
 
 
-def _uploaded(path: str, stored: StoredFile, base_url: str) -> Reply:
+def _uploaded(path: str, stored: HeldFile, base_url: str) -> Reply:
     uploaded = datetime.fromtimestamp(stored.uploaded, UTC).isoformat(timespec="milliseconds")
     answer = {
         "success": True,

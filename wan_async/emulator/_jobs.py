@@ -1,4 +1,4 @@
-"""The tasks: accepted, told by recordInfo, ended."""
+"""The tasks: accepted, reported by recordInfo, ended."""
 
 from __future__ import annotations
 
@@ -6,22 +6,34 @@ import heapq
 import math
 import random
 from collections import deque
-from collections.abc import Callable, Iterator
-from typing import cast
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import PurePosixPath
+from typing import Any, TypeAlias, cast
 
 from ._accounts import Account
 from ._callbacks import Callback
 from ._calls import Refusal
+from ._clips import ClipSpec, clip_spec, images_in, picture_spec
 from ._faults import Fault, FaultPlan
-from ._links import result_path
-from ._rules import Rules
-from ._schema import Submission, read_object
+from ._links import result_paths
+from ._schema import Schemas, ValidBody, read_object
 from ._stats import Stats
-from ._tasks import Failure, Record, Task, callback_body, duration, param_of
+from ._tasks import Duration, Failure, Record, Task, callback_body, param_of
+
+Price: TypeAlias = Callable[[str, Mapping[str, Any]], float | None]
+"""The price of a task, in credits, by the model's name and the input; None: nothing."""
 
 
 class Jobs:
     """All tasks of all accounts. Times are the clock's seconds.
+
+    Args:
+        schemas: the models.
+        faults: those in force.
+        stats: where tasks are counted.
+        unix: the Unix seconds of a moment.
+        price: what a task costs.
+        duration: the seconds that a task takes.
 
     Attributes:
         tasks: by id.
@@ -30,40 +42,50 @@ class Jobs:
         base_url: what the links to clips begin with.
     """
 
-    def __init__(self, rules: Rules, faults: FaultPlan, stats: Stats, unix: Callable[[float], float]) -> None:
+    def __init__(
+        self,
+        schemas: Schemas,
+        faults: FaultPlan,
+        stats: Stats,
+        unix: Callable[[float], float],
+        *,
+        price: Price,
+        duration: Duration,
+    ) -> None:
         self.tasks: dict[str, Task] = {}
         self.callbacks: deque[Callback] = deque()
         self.on_ending: Callable[[], None] = lambda: None
         self.base_url = ""
-        self._rules = rules
-        self._faults = faults
-        self._stats = stats
-        self._unix = unix
-        self._durations = random.Random(rules.seed)  # noqa: S311 - repeatable, no secret
+        self.schemas: Schemas = schemas
+        self.faults: FaultPlan = faults
+        self.stats: Stats = stats
+        self.unix: Callable[[float], float] = unix
+        self._price = price
+        self._duration = duration
         self._ids = random.Random()  # noqa: S311 - new ones in each run: a journal may outlive an emulator
         self._endings: list[tuple[float, int, Task]] = []
 
-    def accept(self, submission: Submission, account: Account, failure: Failure | None, now: float) -> Task:
+    def accept(self, submission: ValidBody, account: Account, failure: Failure | None, now: float) -> Task:
         """Create a task and charge it.
 
         Raises:
             Refusal: 402.
         """
-        price = self._rules.price(submission.model, submission.fields) or 0.0
+        price = self._price(submission.model, submission.fields) or 0.0
         account.charge(price)
         task = self._new(submission, account, failure, price, now)
-        if self._faults.faults:
-            for fault in self._faults.of_task(lambda: text_of(task)):
-                self._stats.faults += 1
+        if self.faults.faults:
+            for fault in self.faults.of_task(lambda: text_of(task)):
+                self.stats.faults += 1
                 _befall(task, fault)
         self.tasks[task.id] = task
-        self._stats.created += 1
-        self._stats.credits_spent += price
+        self.stats.created += 1
+        self.stats.credits_spent += price
         self._await_ending(task)
         return task
 
     def record(self, task_id: str, account: Account, now: float) -> Record:
-        """What recordInfo tells of a task.
+        """The record of a task.
 
         Raises:
             Refusal: 422, there is no such task, or not yet.
@@ -71,11 +93,20 @@ class Jobs:
         task = self.tasks.get(task_id)
         if task is None or task.account is not account or now < task.visible_from:
             raise Refusal(422, "recordInfo is null")
-        return task.record(now, self.link(task), self._unix)
+        return task.record(now, self.links(task), self.unix)
 
-    def link(self, task: Task) -> str:
-        """Where the task's clip is, once it has one."""
-        return f"{self.base_url}/{result_path(task.id)}"
+    def links(self, task: Task) -> list[str]:
+        """The links to the task's results, once it has some."""
+        return [f"{self.base_url}/{path}" for path in self.results(task)]
+
+    def results(self, task: Task) -> dict[str, ClipSpec]:
+        """The task's results, by path."""
+        fields = self.schemas.completed(task.model, task.input)
+        if not self.schemas.makes_images(task.model):
+            (path,) = result_paths(task.id, ".mp4")
+            return {path: clip_spec(task.model, task.id, fields)}
+        paths = result_paths(task.id, ".png", images_in(fields))
+        return {path: picture_spec(task.model, PurePosixPath(path).stem, fields) for path in paths}
 
     def settle(self, now: float) -> None:
         """Let all tasks end whose time has come: credits go back, callbacks become due."""
@@ -84,23 +115,23 @@ class Jobs:
             task = heapq.heappop(endings)[2]
             if task.failure is not None:
                 task.account.credits += task.price
-                self._stats.credits_returned += task.price
+                self.stats.credits_returned += task.price
             if task.callback_url is not None:
                 self._call_back(task, task.callback_url)
 
     @property
     def next_ending(self) -> float:
-        """When `settle` has something to do next; infinite if nothing is to come."""
+        """The time at which `settle` has something to do next; infinite if nothing is to come."""
         return self._endings[0][0] if self._endings else math.inf
 
-    def _new(self, submission: Submission, account: Account, failure: Failure | None, price: float, now: float) -> Task:
+    def _new(self, submission: ValidBody, account: Account, failure: Failure | None, price: float, now: float) -> Task:
         model, fields = submission.model, submission.fields
         return Task(
             id=f"{self._ids.getrandbits(128):032x}",
             model=model,
             param=param_of(model, fields, submission.callback_url),
             created=now,
-            ends=now + duration(self._rules.seconds, self._durations, model, fields),
+            ends=now + self._duration(model, fields),
             price=price,
             account=account,
             failure=failure,
@@ -113,10 +144,10 @@ class Jobs:
             self.on_ending()
 
     def _call_back(self, task: Task, url: str) -> None:
-        fault = self._faults.strike("callback", lambda: text_of(task)) if self._faults.faults else None
-        self._stats.faults += fault is not None
+        fault = self.faults.strike("callback", lambda: text_of(task)) if self.faults.faults else None
+        self.stats.faults += fault is not None
         copies = {"drop_before": 0, "duplicate": 2}.get(fault.kind, 1) if fault else 1
-        body = callback_body(task, self.link(task), self._unix)
+        body = callback_body(task, self.links(task), self.unix)
         self.callbacks.extend([Callback(url, task.id, body)] * copies)
 
 
@@ -131,12 +162,12 @@ def _befall(task: Task, fault: Fault) -> None:
 
 
 def text_of(task: Task) -> str:
-    """What of a task `Fault.match` looks at: model, id and all text of the input."""
+    """The text of a task that `Fault.match` is searched in: model, id and all text of the input."""
     return "\n".join((task.model, task.id, *texts(task.input)))
 
 
 def text_of_body(body: bytes) -> str:
-    """What of a createTask body `Fault.match` looks at; `""` for a body that cannot be read."""
+    """The text of a createTask body that `Fault.match` is searched in; `""` for a body that cannot be read."""
     try:
         return "\n".join(texts(read_object(body)))
     except Refusal:

@@ -23,7 +23,7 @@ _FILES = (
     "PingFang.ttc",
     "msyh.ttc",
 )
-"""Where the computer has one of these it is used; Pillow's own font, the last choice, has ASCII letters only."""
+"""Fonts, the first that the computer has; Pillow's own, the last choice, has ASCII letters only."""
 
 _PAPER, _INK, _FAINT = 20, 235, 180
 """Brightness of the panel behind the text, of the prompt, and of what stands around it."""

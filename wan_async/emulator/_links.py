@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Mapping
 from urllib.parse import quote, unquote, urlsplit
 
 RESULTS = "results"
-"""The folder under which the finished clips appear."""
+"""The folder under which the results appear."""
 
 FRESH_SECONDS = 20 * 60.0
-"""How long a link from download-url is good (doc)."""
+"""The life of a link from download-url (doc)."""
 
 
-class Links:
+class SignedLinks:
     """Makes and checks links that carry their own end, signed so that nobody else makes them."""
 
     def __init__(self) -> None:
@@ -36,15 +37,15 @@ class Links:
         return hmac.new(self._secret, f"{path}?{expires}".encode(), hashlib.sha256).hexdigest()[:32]
 
 
-def result_path(task_id: str) -> str:
-    """Where a task's clip is."""
-    return f"{RESULTS}/{task_id}.mp4"
+def result_paths(task_id: str, suffix: str, count: int = 1) -> list[str]:
+    """The paths of a task's results."""
+    return [f"{RESULTS}/{task_id}{'' if number == 1 else f'-{number}'}{suffix}" for number in range(1, count + 1)]
 
 
 def task_of(path: str) -> str:
-    """The id of the task whose clip is at `path`; `""` for any other path."""
+    """The id of the task whose result is at `path`; `""` for any other path."""
     folder, _, name = path.partition("/")
-    return name.removesuffix(".mp4") if folder == RESULTS and name.endswith(".mp4") else ""
+    return re.split(r"[-.]", name)[0] if folder == RESULTS else ""
 
 
 def own_path(base_url: str, link: object) -> str | None:

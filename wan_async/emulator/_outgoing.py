@@ -1,4 +1,4 @@
-"""What the provider itself sends and fetches: callbacks, and files for file-url-upload; to loopback unless told."""
+"""Calls that the provider itself makes: callbacks, and files for file-url-upload; by default to loopback only."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Outgoing:
 
 
 def is_loopback(host: str) -> bool:
-    """True for this computer's own addresses, by their number or as `localhost`; no other name is looked up."""
+    """True for this computer's own addresses, by their number or as `localhost`; no other name is resolved."""
     if host == "localhost":
         return True
     try:

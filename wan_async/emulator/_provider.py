@@ -2,7 +2,7 @@
 
 A call is checked in this order, the cheapest and most general first, as gateways do: faults, key, window, body,
 credits; then the task is created. So a full window rejects a bad body too, and a bad body costs neither a slot nor
-credits: the limit is told as "20 new tasks", and a refused call makes none.
+credits: the limit is "20 new tasks" (doc), and a refused call makes none.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ from ._faults import CallName, Fault, FaultPlan, spoiled
 from ._files import refused
 from ._jobs import Jobs, text_of, text_of_body
 from ._links import task_of
-from ._rules import Rules
-from ._schema import Schemas, read_object
+from ._schema import read_object
 from ._shelf import BASE64, BY_URL, STREAM, Shelf
 from ._stats import Stats
 from ._tasks import plain
@@ -35,31 +34,36 @@ class Provider:
     """The provider's answer to every call. Times are the clock's seconds, given by the caller.
 
     Args:
-        rules: how it behaves.
-        unix: the Unix seconds of a moment.
-
-    Attributes:
-        limit: the window of new tasks, None for no limit; may be changed at any time.
-        query_limit: the window of recordInfo calls, None for no limit; may be changed at any time.
-        faults: those in force.
         accounts: by key.
         jobs: the tasks.
         shelf: the files.
-        stats: what was counted.
+        limit: the window of new tasks, None for no limit; may be changed at any time.
+        query_limit: the window of recordInfo calls, None for no limit; may be changed at any time.
+        strict: whether calls without `Content-Type: application/json` are refused.
+
+    Attributes:
         calls: how often each path was called; all files count as `"files"`.
     """
 
-    def __init__(self, rules: Rules, unix: Callable[[float], float]) -> None:
-        self.limit: RateLimit | None = rules.limit
-        self.query_limit: RateLimit | None = rules.query_limit
-        self.faults: FaultPlan = FaultPlan(rules.faults, rules.seed)
-        self.accounts: dict[str, Account] = {key: Account(rules.credits) for key in rules.keys}
-        self.stats: Stats = Stats()
+    def __init__(
+        self,
+        accounts: Mapping[str, Account],
+        jobs: Jobs,
+        shelf: Shelf,
+        *,
+        limit: RateLimit | None,
+        query_limit: RateLimit | None,
+        strict: bool,
+    ) -> None:
+        self.accounts: Mapping[str, Account] = accounts
+        self.jobs: Jobs = jobs
+        self.shelf: Shelf = shelf
+        self.faults: FaultPlan = jobs.faults
+        self.stats: Stats = jobs.stats
+        self.limit: RateLimit | None = limit
+        self.query_limit: RateLimit | None = query_limit
         self.calls: Counter[str] = Counter()
-        self.jobs: Jobs = Jobs(rules, self.faults, self.stats, unix)
-        self.shelf: Shelf = Shelf(rules, self.jobs, self.stats, unix)
-        self._schemas = Schemas(rules.models)
-        self._strict = rules.strict
+        self._strict = strict
         self._routes: Mapping[str, tuple[str, CallName, _Answer]] = {
             CREATE_TASK: ("POST", "createTask", self._create),
             RECORD_INFO: ("GET", "recordInfo", self._record),
@@ -99,14 +103,14 @@ class Provider:
         return fault
 
     def _text(self, name: CallName, call: Call) -> str:
-        """What `Fault.match` looks at."""
+        """The text that `Fault.match` is searched in."""
         if name == "createTask":
             return text_of_body(call.body)
         task = self.jobs.tasks.get(call.query.get("taskId") or task_of(call.path.lstrip("/")))
         return call.path if task is None else text_of(task)
 
     def _account(self, call: Call) -> Account:
-        """Who calls.
+        """The account of the caller.
 
         Raises:
             Refusal: 401, a wrong key, or a call without `Content-Type: application/json`, GET too (seen).
@@ -122,7 +126,7 @@ class Provider:
         if not account.submissions.has_room(now, self.limit):
             self.stats.rejected += 1
             raise Refusal(429, _TOO_OFTEN)
-        submission = self._schemas.read(call.body)
+        submission = self.jobs.schemas.read(call.body)
         failure = self.shelf.unreachable(submission.fields, now)
         task = self.jobs.accept(submission, account, failure, now)
         account.submissions.add(now)

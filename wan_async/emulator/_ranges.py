@@ -1,4 +1,4 @@
-"""Which bytes of a file a request asks for: conditions and ranges of RFC 9110, sections 13 and 14."""
+"""The bytes of a file that a request asks for: conditions and ranges of RFC 9110, sections 13 and 14."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ONE_RANGE = re.compile(r"bytes\s*=\s*(\d*)-(\d*)")
 
 
 class Part(NamedTuple):
-    """What is served: bytes `start` to `stop` (exclusive), under `status`, with `headers` besides the file's own."""
+    """A part of a file: bytes `start` to `stop` (exclusive), under `status`, with `headers` besides the file's own."""
 
     status: int
     start: int
@@ -21,7 +21,7 @@ class Part(NamedTuple):
 
 
 def select(request: Mapping[str, str], media: Media, size: int) -> Part:
-    """What to serve of a file of `size` bytes to a request with these headers (names in lower case)."""
+    """Choose what a request with these headers (names in lower case) gets of a file of `size` bytes."""
     headers = {"ETag": media.etag}
     if media.etag in request.get("if-none-match", ""):
         return Part(304, 0, 0, headers)

@@ -1,4 +1,5 @@
-"""Makes a clip: H.264 in MP4, a moving background, the model, the prompt and the task's id as text.
+"""Makes a clip: H.264 in MP4, a moving background, the model, the prompt and the task's id as text; with sound, a tone.
+A picture is a clip's first frame.
 
 Frames are put together as YUV planes, which is what the encoder takes: the background is drawn once, larger than the
 frame, and each frame is a window moved over it, so a frame costs three crops and two pastes.
@@ -10,6 +11,7 @@ import colorsys
 import io
 import math
 import random
+from array import array
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -22,7 +24,8 @@ from ._clips import ClipSpec
 from ._lettering import Caption, caption
 
 FPS = 12
-_INDEX, _INDEX_A_FRAME = 4096, 24
+_RATE = 24000
+_INDEX, _INDEX_A_FRAME, _INDEX_A_SOUND = 4096, 24, 16
 """Bytes kept free in front for the index: ffmpeg's `+faststart` reopens the file by name, and there is none."""
 
 _THUMB = 48
@@ -38,16 +41,39 @@ class Planes(NamedTuple):
 
 
 def render(spec: ClipSpec) -> bytes:
-    """Make the clip: the whole MP4 file, its index in front (faststart)."""
+    """Make the clip: the whole MP4 file, its index in front (faststart); or the picture, as PNG."""
     file = io.BytesIO()
-    room = str(_INDEX + _INDEX_A_FRAME * round(spec.seconds * FPS))
+    if not spec.seconds:
+        _picture(next(frames(spec))).save(file, "PNG", compress_level=1)
+        return file.getvalue()
+    room = str(_INDEX + round(spec.seconds * (_INDEX_A_FRAME * FPS + _INDEX_A_SOUND * _RATE / 1024)))
     with av.open(file, "w", format="mp4", options={"moov_size": room}) as container:
         muxer: Any = container  # PyAV's types leave its packets open
         stream = _stream(muxer.add_stream("libx264", rate=FPS), spec)
+        sound = muxer.add_stream("aac", rate=_RATE, layout="mono") if spec.sound else None
         for number, planes in enumerate(frames(spec)):
             muxer.mux(stream.encode(_frame(planes, spec, number)))
         muxer.mux(stream.encode(None))
+        if sound is not None:
+            for frame in (*_tone(spec), None):
+                muxer.mux(sound.encode(frame))
     return file.getvalue()
+
+
+def _picture(planes: Planes) -> Image.Image:
+    size = planes.y.size
+    return Image.merge("YCbCr", (planes.y, planes.u.resize(size), planes.v.resize(size))).convert("RGB")
+
+
+def _tone(spec: ClipSpec) -> Iterator[av.AudioFrame]:
+    """A quiet tone as long as the clip; the task's id chooses its pitch."""
+    pitch = random.Random(spec.task_id).uniform(180, 360)  # noqa: S311 - a sound
+    for start in range(0, round(spec.seconds * _RATE), 1024):
+        wave = [0.1 * math.sin(2 * math.pi * pitch * at / _RATE) for at in range(start, start + 1024)]
+        frame = av.AudioFrame("fltp", "mono", 1024)
+        frame.planes[0].update(array("f", wave).tobytes())
+        frame.sample_rate, frame.pts, frame.time_base = _RATE, start, Fraction(1, _RATE)
+        yield frame
 
 
 def frames(spec: ClipSpec) -> Iterator[Planes]:

@@ -24,7 +24,7 @@ from ._shelf import BY_URL, STREAM
 from ._studio import Studio
 
 if TYPE_CHECKING:
-    from ._dispatcher import Post
+    from ._dispatcher import PostCallback
 
 _CHUNK = 1 << 18
 _SHUTDOWN = 0.25
@@ -34,7 +34,7 @@ _SHUTDOWN = 0.25
 @asynccontextmanager
 async def serving(
     provider: Provider, clock: Clock, host: str, port: int, *, render: bool, outside: bool
-) -> AsyncGenerator[tuple[str, Post]]:
+) -> AsyncGenerator[tuple[str, PostCallback]]:
     """Serve; gives the base URL, and what sends callbacks."""
     async with aiohttp.ClientSession() as session:
         outgoing = Outgoing(session, outside=outside)
@@ -49,7 +49,7 @@ async def serving(
 
 
 def _url(host: str, port: int) -> str:
-    """The base URL; a server on all addresses is told by its loopback one."""
+    """The base URL; for a server on all addresses, its loopback one."""
     name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - only when the caller asked for it
     return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 from ._calls import Call, Media, Refusal, Reply, Upload
-from ._clips import clip_spec
+from ._clips import ClipSpec
 from ._files import ROOT, FileStore, from_base64, from_url, served
 from ._jobs import Jobs, texts
-from ._links import Links, own_path, task_of
-from ._rules import Rules
-from ._stats import Stats
-from ._tasks import Failure, Task
+from ._links import SignedLinks, own_path, task_of
+from ._tasks import Failure
 
 STREAM = "/api/file-stream-upload"
 BASE64 = "/api/file-base64-upload"
@@ -23,22 +22,21 @@ _MEDIA_SECONDS = 14 * 86400.0
 
 
 class Shelf:
-    """What files the provider holds, and who gets them when.
+    """The files that the provider holds, and who gets them when.
 
     Args:
-        rules: how long links and uploads live, and how large an upload may be.
+        files: the uploads.
         jobs: whose clips are served.
-        stats: where files are counted.
-        unix: the Unix seconds of a moment.
+        link_seconds: how long the links to clips are good.
     """
 
-    def __init__(self, rules: Rules, jobs: Jobs, stats: Stats, unix: Callable[[float], float]) -> None:
-        self.files: FileStore = FileStore(rules.upload_seconds, rules.upload_bytes)
+    def __init__(self, files: FileStore, jobs: Jobs, link_seconds: float) -> None:
+        self.files: FileStore = files
         self._jobs = jobs
-        self._stats = stats
-        self._link_seconds = rules.link_seconds
-        self._unix = unix
-        self._links = Links()
+        self._stats = jobs.stats
+        self._link_seconds = link_seconds
+        self._unix = jobs.unix
+        self._links = SignedLinks()
 
     def take_in(self, call: Call, now: float) -> Reply:
         """Keep an uploaded file.
@@ -78,7 +76,7 @@ class Shelf:
         return reply
 
     def unreachable(self, fields: Mapping[str, Any], now: float) -> Failure | None:
-        """Why a task with this input fails: it names an upload of this very server that is not there (any more).
+        """The failure of a task whose input names an upload of this very server that is not there (any more).
 
         The provider fetches inputs after acceptance (doc). All other links count as reachable.
         """
@@ -100,12 +98,15 @@ class Shelf:
             return served(stored)
         task = self._jobs.tasks.get(task_of(path))
         there = task is not None and task.state(now) == "success" and now <= task.ends + _MEDIA_SECONDS
-        return _clip_of(task) if task is not None and there else None
+        spec = self._jobs.results(task).get(path) if task is not None and there else None
+        return None if spec is None else _result(path, spec)
 
 
-def _clip_of(task: Task) -> Reply:
-    headers = {"Content-Type": "video/mp4", "Content-Disposition": f'attachment; filename="{task.id}.mp4"'}
-    return Reply(headers=headers, media=Media(clip_spec(task.model, task.id, task.input), f'"{task.id}"'))
+def _result(path: str, spec: ClipSpec) -> Reply:
+    name = PurePosixPath(path)
+    kind = "video/mp4" if name.suffix == ".mp4" else "image/png"
+    headers = {"Content-Type": kind, "Content-Disposition": f'attachment; filename="{name.name}"'}
+    return Reply(headers=headers, media=Media(spec, f'"{name.stem}"'))
 
 
 def _upload_of(call: Call) -> Upload:

@@ -1,4 +1,4 @@
-"""Finished clips: made when they are first fetched, kept while there is room."""
+"""Finished clips and pictures: made when they are first fetched, kept while there is room."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Studio:
     """Makes clips, one at a time, in a worker thread; belongs to one event loop.
 
     Args:
-        render: False: every clip is the small one that ships.
+        render: False: every result is the small one that ships.
         room: bytes of clips to keep.
     """
 
@@ -30,9 +30,9 @@ class Studio:
         self._one_at_a_time = asyncio.Lock()
 
     async def clip(self, spec: ClipSpec) -> bytes:
-        """The clip as an MP4 file."""
+        """The clip as an MP4 file, a picture as a PNG."""
         if self._make is None:
-            return small_clip()
+            return shipped("clip.mp4" if spec.seconds else "picture.png")
         async with self._one_at_a_time:
             if spec not in self._kept:
                 self._keep(spec, await asyncio.to_thread(self._make, spec))
@@ -47,13 +47,13 @@ class Studio:
 
 
 @cache
-def small_clip() -> bytes:
-    """The clip that ships with the package: 2 s, for all."""
-    return resources.files("wan_async.emulator").joinpath("clip.mp4").read_bytes()
+def shipped(name: str) -> bytes:
+    """The clip of 2 s, or the picture, that ships with the package: the same for all."""
+    return resources.files("wan_async.emulator").joinpath(name).read_bytes()
 
 
 def renderer() -> Callable[[ClipSpec], bytes] | None:
-    """What makes clips; None where the extra `emulator` (PyAV, Pillow) is not installed."""
+    """The function that makes clips; None where the extra `emulator` (PyAV, Pillow) is not installed."""
     try:
         from ._render import render
     except ImportError:

@@ -1,4 +1,4 @@
-"""A task at the provider, how long it takes, and its record as recordInfo and callbacks tell it."""
+"""A task at the provider, how long it takes, and its record as recordInfo and callbacks give it."""
 
 from __future__ import annotations
 
@@ -10,22 +10,27 @@ from typing import Any, TypeAlias
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from .._docs import documented
 from ..errors import ConfigurationError
 from ._accounts import Account
 
-Seconds: TypeAlias = float | tuple[float, float] | Callable[[str, Mapping[str, Any]], float]
-"""How long a task takes: always the same; (mean, standard deviation), never below a tenth of the mean; or a function of
-the model's name and the input."""
+Duration: TypeAlias = Callable[[str, Mapping[str, Any]], float]
+Seconds: TypeAlias = float | tuple[float, float] | Duration
+"""The seconds that a task takes: always the same; (mean, standard deviation), never below a tenth of the mean; or a
+function of the model's name and the input."""
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
 
+@documented
 class Failure(msgspec.Struct, frozen=True):
-    """Why a task fails, in the service's words."""
+    """The reason of a task's failure."""
 
     code: int | str | None
+    """The service's code."""
     message: str | None
+    """The service's words."""
 
 
 class Task(msgspec.Struct, gc=False):
@@ -34,14 +39,14 @@ class Task(msgspec.Struct, gc=False):
     Attributes:
         id: the task's opaque id.
         model: the model's name on the wire.
-        param: the request as recordInfo tells it: JSON, its `input` JSON text once more.
+        param: the request as recordInfo gives it: JSON, its `input` JSON text once more.
         created: when it was accepted.
         ends: when it ends; infinite for a stuck one.
         price: what was charged, in credits.
         account: who was charged.
         failure: why it will fail, None if it will succeed.
         visible_from: before that time recordInfo says that it is null.
-        callback_url: where its end is told, None if nowhere.
+        callback_url: where its end is reported, None if nowhere.
     """
 
     id: str
@@ -71,8 +76,8 @@ class Task(msgspec.Struct, gc=False):
             return "waiting"
         return "success" if self.failure is None else "fail"
 
-    def record(self, now: float, link: str, unix: Callable[[float], float]) -> Record:
-        """The record at `now`; `link` is where its clip is, once it has one; `unix` gives a moment's Unix seconds."""
+    def record(self, now: float, links: list[str], unix: Callable[[float], float]) -> Record:
+        """The record at `now`; `links` are where its results will be; `unix` gives a moment's Unix seconds."""
         record = Record(self.id, self.model, self.state(now), self.param.decode(), int(unix(self.created) * 1000))
         if now < self.ends:
             return record
@@ -81,7 +86,7 @@ class Task(msgspec.Struct, gc=False):
         if self.failure is not None:
             record.failCode, record.failMsg, record.creditsConsumed = self.failure.code, self.failure.message, 0
         else:
-            record.resultJson = _encode({"resultUrls": [link]}).decode()
+            record.resultJson = _encode({"resultUrls": links}).decode()
             record.creditsConsumed = plain(self.price)
         return record
 
@@ -102,9 +107,9 @@ class Record(msgspec.Struct):
     creditsConsumed: float | UnsetType = UNSET
 
 
-def callback_body(task: Task, link: str, unix: Callable[[float], float]) -> bytes:
-    """The body of the callback that tells the task's end: the two kinds hold different fields (seen)."""
-    record = task.record(task.ends, link, unix)
+def callback_body(task: Task, links: list[str], unix: Callable[[float], float]) -> bytes:
+    """The body of the callback that reports the task's end: the two kinds hold different fields (seen)."""
+    record = task.record(task.ends, links, unix)
     fields = {"taskId": task.id, "model": task.model, "state": record.state, "param": record.param}
     cost = {"costTime": record.costTime, "creditsConsumed": record.creditsConsumed}
     if task.failure is not None:
@@ -117,7 +122,7 @@ def callback_body(task: Task, link: str, unix: Callable[[float], float]) -> byte
 
 
 def param_of(model: str, fields: Mapping[str, Any], callback_url: str | None) -> bytes:
-    """The request as recordInfo tells it: double-encoded (seen)."""
+    """The request as recordInfo gives it: double-encoded (seen)."""
     param = {"input": _encode(fields).decode(), "model": model}
     return _encode(param if callback_url is None else {**param, "callBackUrl": callback_url})
 
@@ -127,22 +132,16 @@ def plain(number: float) -> float:
     return int(number) if float(number).is_integer() else number
 
 
-def duration(seconds: Seconds, rng: random.Random, model: str, fields: Mapping[str, Any]) -> float:
-    """How long the next task takes, in seconds."""
-    if callable(seconds):
-        return seconds(model, fields)
-    if isinstance(seconds, tuple):
-        mean, spread = seconds
-        return max(mean / 10, rng.gauss(mean, spread))
-    return seconds
-
-
-def check_seconds(seconds: Seconds) -> None:
-    """Refuse what is no time.
+def durations(seconds: Seconds, seed: int) -> Duration:
+    """A function that gives the seconds that the next task takes.
 
     Raises:
         ConfigurationError: a number that is negative or not finite.
     """
-    numbers = () if callable(seconds) else seconds if isinstance(seconds, tuple) else (seconds,)
-    if any(not math.isfinite(number) or number < 0 for number in numbers):
+    if callable(seconds):
+        return seconds
+    mean, spread = seconds if isinstance(seconds, tuple) else (seconds, 0.0)
+    if any(not math.isfinite(number) or number < 0 for number in (mean, spread)):
         raise ConfigurationError(f"Emulator.seconds: {seconds!r} is not allowed; allowed: finite numbers ≥ 0")
+    rng = random.Random(seed)  # noqa: S311 - repeatable, no secret
+    return lambda _, __: max(mean / 10, rng.gauss(mean, spread)) if spread else mean

@@ -18,7 +18,7 @@ from typing import Any
 
 
 class _JumpingSelector(selectors.BaseSelector):
-    """Looks at the real selector without waiting, and moves the clock on by what would have been waited."""
+    """Polls the real selector without waiting, and moves the clock on by what would have been waited."""
 
     def __init__(self) -> None:
         self._real = selectors.DefaultSelector()

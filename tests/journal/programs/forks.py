@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 
-from wan_async._journal.lock import Lock
+from wan_async._journal.sqlite.lock import Lock
 
 lock = Lock(sys.argv[1])
 child = os.fork()

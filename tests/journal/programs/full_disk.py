@@ -9,31 +9,30 @@ import asyncio
 import resource
 import sys
 
-from wan_async._journal import OpenJournal
+from wan_async._journal import open_store
+from wan_async._journal.store import Claimed, Intent, JournalStore
 from wan_async.errors import JournalError
 
 
-async def write_until_full(journal: OpenJournal, numbers: range) -> None:
+async def write_until_full(store: JournalStore, numbers: range) -> None:
     for number in numbers:
-        await journal.intend(number, f"k{number}", "m", b'{"prompt":"' + b"x" * 300 + b'"}', price=80.0)
+        content = b'{"prompt":"' + b"x" * 300 + b'"}'
+        assert isinstance(await store.intend(Intent(number, f"k{number}", "m", content)), Claimed)
         print("written", f"k{number}")
 
 
 async def main(path: str) -> None:
-    journal = await OpenJournal.open(path)
+    store = await open_store(path, replay=True, failed=print)
     ranges = [range(start, start + 10_000) for start in range(0, 80_000, 10_000)]
-    writers = [asyncio.create_task(write_until_full(journal, numbers)) for numbers in ranges]
+    writers = [asyncio.create_task(write_until_full(store, numbers)) for numbers in ranges]
     ends = await asyncio.gather(*writers, return_exceptions=True)
     print("errors", sorted({type(end).__name__ for end in ends}))
-    assert journal.broken is not None
-    print("broken", journal.broken)
-    commits = journal.commits
+    print("broken", ends[0])
     try:
-        await journal.withdraw("k0")
+        await store.report(["k0"])
     except JournalError as error:
         print("again", error)
-    assert journal.commits == commits
-    await journal.aclose()
+    await store.aclose()
 
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))

@@ -14,12 +14,15 @@ import sys
 import time
 from itertools import count
 
-from wan_async._journal import OpenJournal
+from wan_async._journal import open_store
+from wan_async._journal.store import Acceptance, Asked, Claimed, Ending, Intent, Written
 from wan_async._protocol import TaskRecord, TaskState
+
+CONTENT = b'{"prompt":"' + b"x" * 300 + b'"}'
 
 
 async def write(path: str, account: int, generation: int) -> None:
-    journal = await OpenJournal.open(path)
+    store = await open_store(path, replay=True, failed=print)
     numbers = count()
 
     def tell(word: str, key: str) -> None:
@@ -29,11 +32,13 @@ async def write(path: str, account: int, generation: int) -> None:
         for number in numbers:
             key = f"{generation}-{number}"
             tell("begun", key)
-            assert await journal.intend(number, key, "m", b'{"prompt":"' + b"x" * 300 + b'"}', price=80.0)
+            assert await store.intend(Intent(number, key, "m", CONTENT)) == Claimed(1)
             tell("sending", key)
-            await journal.accepted(key, f"task-{key}")
+            store.accept_nowait(Acceptance(key, 1, f"task-{key}"))
+            await store.look_up([Asked(key, "m", CONTENT)])  # sees what was asked before it
             tell("running", key)
-            await journal.finished(key, record=TaskRecord(task_id=f"task-{key}", state=TaskState.SUCCESS, credits=60.0))
+            record = TaskRecord(task_id=f"task-{key}", state=TaskState.SUCCESS, credits=60.0)
+            assert await store.finish(Ending(key, 1, record)) is Written.ON_DISK
             tell("done", key)
 
     await asyncio.gather(*[worker() for _ in range(40)])

@@ -12,7 +12,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wan_async._journal import OpenJournal, State
+from wan_async._journal import State, open_store
+from wan_async._journal.store import Asked, Claimed, Intent, JournalStore, Known
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,16 +41,14 @@ def fill() -> None:
         database.executemany(insert, rows())
 
 
-async def looks(journal: OpenJournal, numbers: Iterator[int]) -> None:
-    for number in numbers:
-        (known,) = await journal.known([(None, "m", content(number))])
-        assert known.there
-        assert known.same_input
+async def look_up(store: JournalStore, numbers: range) -> None:
+    known = await store.look_up([Asked("", "m", content(number)) for number in numbers])
+    assert all(isinstance(one, Known) for one in known)
 
 
-async def replayed(journal: OpenJournal) -> int:
+async def replayed(store: JournalStore) -> int:
     number = last = 0
-    while page := await journal.page([State.DONE, State.FAILED], last, earlier=True):
+    while page := await store.page([State.DONE, State.FAILED], last):
         number += len(page)
         last = page[-1].id
     return number
@@ -62,19 +61,20 @@ def mebibytes() -> float:
 
 
 async def main() -> None:
-    await (await OpenJournal.open(PATH)).aclose()
+    await (await open_store(PATH, replay=True, failed=print)).aclose()
     fill()
     before = mebibytes()
     start = time.perf_counter()
-    journal = await OpenJournal.open(PATH)
-    assert await journal.spent() == ROWS * 60.0
-    numbers = iter(range(ROWS))
-    await looks(journal, iter([next(numbers)]))
+    store = await open_store(PATH, replay=True, failed=print)
+    assert await store.spent() == ROWS * 60.0
+    assert await store.wait_again(time.time() - 14 * 86_400) == 0
+    await look_up(store, range(1))
     first = time.perf_counter() - start
-    await asyncio.gather(*[looks(journal, numbers) for _ in range(100)])
-    assert await replayed(journal) == ROWS
-    assert await journal.intend(ROWS, "new", "m", b"{}", price=60.0)
-    await journal.aclose()
+    for number in range(1, ROWS, 512):
+        await look_up(store, range(number, min(number + 512, ROWS)))
+    assert await replayed(store) == ROWS
+    assert await store.intend(Intent(ROWS, "new", "m", b"{}", 60.0)) == Claimed(1)
+    await store.aclose()
     print(json.dumps({"first look": first, "all": time.perf_counter() - start, "grown": mebibytes() - before}))
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 import sys
 
 import anyio
 
-from wan_async._journal import Journal, OpenJournal
+from wan_async._journal import Journal, open_store
 from wan_async.errors import JournalError
 
 asyncio.run(anyio.sleep(0))  # imports what it needs while it may
+for module in ("reader", "store"):
+    importlib.import_module(f"wan_async._journal.sqlite.{module}")
 if os.geteuid() == 0:
     os.setuid(65534)
 path = sys.argv[1]
@@ -21,6 +24,6 @@ try:
 except JournalError as error:
     print("unread", error)
 try:
-    asyncio.run(OpenJournal.open(path))
+    asyncio.run(open_store(path, replay=True, failed=print))
 except JournalError as error:
     print("refused", error)

@@ -1,0 +1,93 @@
+"""`wait`, `download`, `upload`, `models`, `completion`: what surrounds a clip."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from wan_async import Wan22TextToVideoTurbo, WanClient
+from wan_async._cli.root import run as command
+from wan_async.emulator import Fault
+from wan_async.models import MODELS
+
+from .shell import shell
+
+
+async def test_tasks_are_waited_for_and_their_clips_fetched(tmp_path: Path) -> None:
+    bad = Fault("fail", match="bad", message="no")
+    async with (
+        shell(tmp_path, bad, render=True) as (_, wan),
+        WanClient("k", base_url=wan.environment["APIKLEY_BASE_URL"]) as client,
+    ):
+        prompts = ("good", "bad", "fine")
+        good, failed, fine = [(await client.submit(Wan22TextToVideoTurbo(prompt=text))).id for text in prompts]
+        code, output, errors = await wan("wait", good, failed, fine, "--output", "clips/", "--json")
+        records = [msgspec.json.decode(line) for line in output.splitlines()]
+        assert code == 1
+        assert {record["task_id"]: record["state"] for record in records} == {
+            good: "success",
+            failed: "fail",
+            fine: "success",
+        }
+        assert f"wan-async: {failed}: " in errors
+        assert len(list((tmp_path / "clips").iterdir())) == 2
+        code, output, _ = await wan("download", fine, "-o", "fine.mp4")
+        assert (code, output.strip()) == (0, "fine.mp4")
+        assert (tmp_path / "fine.mp4").read_bytes()[4:8] == b"ftyp"
+        code, _, errors = await wan("download", fine, "nosuch", "-o", "two/")
+        assert code == 3
+        assert "nosuch" in errors
+        assert len(list((tmp_path / "two").iterdir())) == 1
+        code, _, errors = await wan("wait", good, fine, "--output", "one.mp4")
+        assert (code, "end it with /" in errors) == (2, True)
+
+
+async def test_the_clips_of_a_journal_are_downloaded(tmp_path: Path) -> None:
+    async with (
+        shell(tmp_path, render=True) as (_, wan),
+        WanClient("k", base_url=wan.environment["APIKLEY_BASE_URL"]) as client,
+    ):
+        inputs = [(f"fox-{at}", Wan22TextToVideoTurbo(prompt=f"fox {at}")) for at in range(3)]
+        async with client.batch(inputs, journal=tmp_path / "run.db") as results:
+            assert [outcome.ok async for outcome in results] == [True] * 3
+        code, output, errors = await wan("download", "run.db", "-o", "clips/")
+        assert (code, len(output.splitlines())) == (0, 3), errors
+        assert all(Path(tmp_path, line).is_file() for line in output.splitlines())
+
+
+async def test_files_are_uploaded(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n1")
+    (tmp_path / "b.png").write_bytes(b"\x89PNG\r\n\x1a\n2")
+    async with shell(tmp_path) as (provider, wan):
+        host = wan.environment["APIKLEY_BASE_URL"]
+        code, output, errors = await wan("upload", "a.png", "b.png", "--upload-url", host)
+        assert (code, len(output.split())) == (0, 2), errors
+        assert all(line.startswith("http") for line in output.split())
+        code, output, _ = await wan("upload", "a.png", "--upload-url", host, "--json")
+        assert msgspec.json.decode(output)["file"] == "a.png"
+        assert (await wan("upload", "missing.png", "--upload-url", host))[0] == 2
+    assert provider.stats.uploads == 3
+
+
+def test_the_catalogue_has_every_model_with_its_fields(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command(["models", "--json"]) == 0
+    catalogue = [msgspec.json.decode(line) for line in capsys.readouterr().out.splitlines()]
+    assert [one["model"] for one in catalogue] == list(MODELS)
+    for one in catalogue:
+        fields = {field.name for field in msgspec.structs.fields(MODELS[one["model"]])} - {"extra"}
+        assert {field["name"] for field in one["fields"]} == fields
+        assert all(field["help"] for field in one["fields"])
+    assert command(["models"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == len(MODELS)
+    assert command(["models", "2-6-image-to-video"]) == 0
+    output = capsys.readouterr().out
+    assert "5|10|15" in output
+    assert "104.5 credits" in output
+
+
+@pytest.mark.parametrize("shell_name", ["bash", "zsh", "fish"])
+def test_shells_get_their_script(shell_name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command(["completion", shell_name]) == 0
+    assert "_WAN_ASYNC_COMPLETE" in capsys.readouterr().out

@@ -1,0 +1,81 @@
+"""A log that was cut after a kill: the lock's file knows how long it was."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from wan_async._journal import Journal, State
+from wan_async._journal.sqlite import hold
+from wan_async.errors import JournalError
+
+from ..stores import FilePlace, complete, entries
+
+CUT = "which was cut: it was longer when .*-lock was written"
+FRAME = 24 + 4096
+
+
+async def killed(place: FilePlace, rows: int, name: str = "k") -> Path:
+    """A run that is killed, with the file of its lock; the log."""
+    async with place.opened() as store:
+        for number in range(rows):
+            await complete(store, f"{name}{number}")
+        lock = f"{place.where}-lock"
+        await place.crash()
+        shutil.copy(lock, f"{place.where}-lock")
+    return Path(f"{place.where}-wal")
+
+
+@pytest.mark.parametrize("checkpoint", [16 << 20, 1 << 16])
+async def test_a_log_that_was_cut_anywhere_is_refused(
+    place: FilePlace, monkeypatch: pytest.MonkeyPatch, checkpoint: int
+) -> None:
+    monkeypatch.setattr(hold, "_CHECKPOINT", checkpoint)
+    log = await killed(place, 30)
+    whole, lock = log.read_bytes(), Path(f"{place.where}-lock").read_bytes()
+    assert len(whole) > 32 + 3 * FRAME
+    for length in (32 + FRAME, len(whole) // 2, len(whole) - FRAME, len(whole) - 1):
+        log.write_bytes(whole[:length])
+        with pytest.raises(JournalError, match=CUT):
+            await place.open()
+        with pytest.raises(JournalError, match=CUT):
+            Journal.open_readonly(place.where)
+        assert log.read_bytes() == whole[:length]
+        assert Path(f"{place.where}-lock").read_bytes() == lock
+    log.write_bytes(whole)
+    async with place.opened() as store:
+        assert len(await entries(store, State.DONE)) == 30
+    assert not os.path.exists(f"{place.where}-lock")
+
+
+async def test_the_note_of_another_log_says_nothing(place: FilePlace) -> None:
+    await killed(place, 30)
+    stale = Path(f"{place.where}-lock").read_bytes()
+    await killed(place, 2, "l")
+    Path(f"{place.where}-lock").write_bytes(stale)
+    async with place.opened() as store:
+        assert len(await entries(store, State.DONE)) == 32
+
+
+@pytest.mark.parametrize("words", [b"", b"\xff" * 2000, b"{}", b"\0" * 1024 + b"00 x", b"\0" * 1024 + b"99"])
+async def test_a_lock_of_whatever_kind_keeps_no_run_from_beginning(place: FilePlace, words: bytes) -> None:
+    await killed(place, 2)
+    Path(f"{place.where}-lock").write_bytes(words)
+    async with place.opened() as store:
+        assert len(await entries(store, State.DONE)) == 2
+
+
+async def test_who_reads_a_run_that_puts_its_log_back_is_not_refused(
+    place: FilePlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hold, "_CHECKPOINT", 1 << 15)
+    async with place.opened() as store:
+        for number in range(40):
+            await complete(store, f"k{number}")
+            with Journal.open_readonly(place.where) as journal:
+                assert journal.counts().done == number + 1
+            with pytest.raises(JournalError, match=f"in use by process {os.getpid()} on"):
+                await place.open()

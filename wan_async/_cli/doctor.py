@@ -1,0 +1,187 @@
+"""`wan-async doctor`: whether everything that a batch needs is there, and what to do where it is not."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+import os
+import secrets
+import sys
+import time
+from email.utils import parsedate_to_datetime
+
+import aiohttp
+import click
+import msgspec
+
+from .._client import WanClient
+from .._journal import Journal
+from ..emulator._callbacks import signed_headers
+from ..errors import AuthenticationError, WanError
+from .account import account_options
+from .client import base_url_of, client, key_of, upload_url_of
+from .exits import Exit
+from .parameters import number
+from .storage_check import checked
+
+_CLOCK_OFF = 60.0
+"""Seconds by which a clock may be wrong: signatures and expiries of links are counted in minutes."""
+_PATIENCE = 15.0
+"""Seconds for an answer: as long as the provider gives a callback's receiver."""
+_PACKAGES = ("wan-async", "aiohttp", "msgspec", "anyio")
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that was checked: whether it is good (None: it was not checked), what that means, what to do."""
+
+    what: str
+    good: bool | None
+    means: str
+    do: str = ""
+
+
+@click.command()
+@click.option("--callback-url", metavar="URL", help="Post a signed trial there, as the provider would.")
+@click.option("--webhook-key", metavar="KEY", envvar="APIKLEY_WEBHOOK_KEY", show_envvar=True, help="Sign it with this.")
+@click.option("--journal", metavar="PATH|URL", help="Check this journal too: RUN.db or postgresql://…#name.")
+@click.option(
+    "--limit-storage",
+    metavar="URL",
+    envvar="WAN_ASYNC_LIMIT_STORAGE",
+    show_envvar=True,
+    help="Check the limits that are shared there: file:///…, redis://… or postgresql://….",
+)
+@click.option("--json", "json_lines", is_flag=True, help="A line of JSON each: what, good, means, do.")
+@account_options
+def command(
+    *,
+    callback_url: str | None,
+    webhook_key: str | None,
+    journal: str | None,
+    limit_storage: str | None,
+    json_lines: bool,
+) -> int:
+    """Check key, credits, base URL, clock, upload host, callbacks, limits, journal and versions; nothing is paid.
+
+    Exit code 3 if anything is found that keeps a batch from running.
+    """
+    os.environ.pop("WAN_ASYNC_LIMIT_STORAGE", None)  # while it is away, whoever shares limits waits
+    findings = asyncio.run(_findings(callback_url, webhook_key, journal, limit_storage))
+    for finding in findings:
+        click.echo(msgspec.json.encode(finding) if json_lines else _line(finding))
+    return Exit.REFUSED if any(finding.good is False for finding in findings) else Exit.OK
+
+
+async def _findings(
+    callback_url: str | None, webhook_key: str | None, journal: str | None, limit_storage: str | None
+) -> list[Finding]:
+    found = [_versions(), _unchecked("journal", "--journal") if journal is None else _journal(journal)]
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(_PATIENCE)) as session:
+        if callback_url is None:
+            found.append(_unchecked("callback", "--callback-url"))
+        else:
+            found.append(await _callback(session, callback_url, webhook_key))
+        try:
+            wan = client()
+        except WanError as error:
+            return [*found, Finding("key", False, str(error), "wan-async login, or set APIKLEY_API_KEY")]
+        async with wan:
+            found.append(await _credits(wan))
+        found.append(await _limit_storage(limit_storage, wan))
+        found.append(await _clock(session, base_url_of(wan)))
+        found.append(await _upload_host(session, upload_url_of(wan)))
+    return found
+
+
+def _versions() -> Finding:
+    python = ".".join(map(str, sys.version_info[:3]))
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in _PACKAGES]
+    return Finding("versions", True, f"Python {python}, {', '.join(versions)}")
+
+
+async def _credits(wan: WanClient) -> Finding:
+    """The key and the base URL, by the one call that costs nothing."""
+    try:
+        left = await wan.credits()
+    except AuthenticationError as error:
+        return Finding("key", False, str(error), "check the key and that it belongs to this base URL")
+    except WanError as error:
+        return Finding(
+            "base URL", False, f"{base_url_of(wan)}: {error}", "check --base-url, the network, and any proxy"
+        )
+    do = "" if left else "buy credits: submissions are refused with 402"
+    return Finding("key", left > 0, f"good at {base_url_of(wan)}, with {number(left)} credits", do)
+
+
+async def _clock(session: aiohttp.ClientSession, url: str) -> Finding:
+    """Compare this computer's clock with the service's."""
+    try:
+        async with session.get(url, allow_redirects=False) as answer:
+            theirs = parsedate_to_datetime(answer.headers["Date"]).timestamp()
+    except (aiohttp.ClientError, TimeoutError, KeyError, ValueError):
+        return Finding("clock", None, "the service does not give its time")
+    off = time.time() - theirs
+    means = f"{abs(off):.0f} s {'ahead of' if off > 0 else 'behind'} the service's"
+    good = abs(off) <= _CLOCK_OFF
+    return Finding("clock", good, means, "" if good else "set it: callbacks are refused when they seem stale")
+
+
+async def _upload_host(session: aiohttp.ClientSession, url: str | None) -> Finding:
+    if url is None:
+        return Finding("upload host", None, "none is known", "set APIKLEY_UPLOAD_URL to send local files")
+    try:
+        async with session.get(url, allow_redirects=False) as answer:
+            return Finding("upload host", True, f"{url} answers ({answer.status})")
+    except (aiohttp.ClientError, TimeoutError) as error:
+        return Finding("upload host", False, f"{url}: {error or 'no answer'}", "check APIKLEY_UPLOAD_URL")
+
+
+async def _callback(session: aiohttp.ClientSession, url: str, key: str | None) -> Finding:
+    """Post a trial, signed as the provider signs: its task does not exist, so it wakes nobody."""
+    task_id = f"trial-{secrets.token_hex(8)}"
+    body = {"code": 200, "data": {"taskId": task_id, "state": "success"}}
+    try:
+        headers = signed_headers(key, task_id, time.time())
+        async with session.post(url, json=body, headers=headers, allow_redirects=False) as answer:
+            return _of_answer(url, answer.status, signed=key is not None)
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        do = "start the receiver (wan-async listen, or your application), and check the tunnel or proxy before it"
+        return Finding("callback", False, f"{url}: {error or 'no answer'}", do)
+
+
+def _of_answer(url: str, status: int, *, signed: bool) -> Finding:
+    answer = f"{url} answers {status}"
+    if status < 300 or status == 409:
+        return Finding("callback", True, f"{answer}: callbacks arrive there")
+    if status < 400:
+        return Finding("callback", False, f"{answer}: a redirect, which the provider does not follow", "mind the slash")
+    if status in {401, 403}:
+        do = "give the receiver this webhook key, or set its clock" if signed else "give --webhook-key"
+        return Finding("callback", False, f"{answer}: the signature is refused", do)
+    return Finding("callback", False, answer, "check the path, and that POST may go there")
+
+
+async def _limit_storage(url: str | None, wan: WanClient) -> Finding:
+    if url is None:
+        return _unchecked("limit storage", "--limit-storage", "none: each process has windows of its own")
+    found = await checked(url, base_url_of(wan), key_of(wan))
+    return Finding("limit storage", found.good, found.means, found.do)
+
+
+def _unchecked(what: str, option: str, means: str = "not checked") -> Finding:
+    return Finding(what, None, means, f"{option} checks one")
+
+
+def _journal(path: str) -> Finding:
+    try:
+        with Journal.open_readonly(path) as journal:
+            counts, path = journal.counts(), journal.path
+    except WanError as error:
+        return Finding("journal", False, str(error), "check the path, or the URL's host, database and #name")
+    states = ", ".join(f"{number(count)} {name}" for name, count in msgspec.structs.asdict(counts).items() if count)
+    return Finding("journal", True, f"{path}: {states or 'empty'}")
+
+
+def _line(finding: Finding) -> str:
+    mark = {True: "ok", False: "NO", None: "--"}[finding.good]
+    return f"{mark}  {finding.what}: {finding.means}" + (f"; {finding.do}" if finding.do else "")

@@ -1,0 +1,278 @@
+"""Checks of a struct's fields, made from its annotations: msgspec applies those on decode only, not in `__init__`.
+
+Each check takes a field's name and value and gives the value as it is kept: immutable or a copy, and of the builtin
+types that msgspec encodes. Or it raises `InvalidInputError` naming the field, what was given and what is allowed. The
+annotation is the only place where a bound is written.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import sys
+import unicodedata
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeAlias, cast
+
+import msgspec
+from msgspec import UNSET, inspect
+
+from ..errors import InvalidInputError
+from .allowed import allowed, did_you_mean, excluded_by, is_newer
+from .urls import URL_RULE, is_url
+
+__all__ = ["URL_RULE", "check_extra", "check_fields", "is_url", "newer_fields"]
+
+Check: TypeAlias = Callable[[str, Any], Any]
+
+_MOST = 10**4299
+"""An integer of more digits can be neither printed nor encoded."""
+
+_EXACT = 1 << 53
+"""From here on not every integer is a float."""
+
+_Checked: TypeAlias = tuple[str, object, Check]
+_FILLERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | set(map(chr, range(0xFE00, 0xFE10)))
+"""Letters and signs by their category that show nothing by themselves: fillers, the empty Braille, variants."""
+_NEVER = object()
+"""The value of a required field that is left out."""
+
+
+@cache
+def _checks_of(cls: type[msgspec.Struct]) -> tuple[_Checked, ...]:
+    """The class's checks, made once: (field, what it holds where it is left out, check)."""
+    fields = cast("inspect.StructType", inspect.type_info(cls)).fields
+    return tuple((field.name, _NEVER if field.required else UNSET, _check(field.type)) for field in fields)
+
+
+def check_fields(struct: msgspec.Struct) -> None:
+    """Check every field of `struct` that is set.
+
+    Raises:
+        InvalidInputError: for the first field that is refused.
+    """
+    for name, left_out, check in _checks_of(type(struct)):
+        given = getattr(struct, name)
+        if given is not left_out and (kept := check(name, given)) is not given:
+            msgspec.structs.force_setattr(struct, name, kept)
+
+
+@cache
+def newer_fields(cls: type[msgspec.Struct]) -> frozenset[str]:
+    """The fields that the provider has added since the class was first written."""
+    fields = cast("inspect.StructType", inspect.type_info(cls)).fields
+    nodes = {field.name: field.type for field in fields}
+    return frozenset(name for name, node in nodes.items() if isinstance(node, inspect.Metadata) and is_newer(node))
+
+
+def check_extra(extra: Iterable[str], names: Collection[str]) -> None:
+    """Refuse an extra field that has the name of another."""
+    for name in extra:
+        if name in names:
+            raise InvalidInputError("extra", name, "names of fields that this input does not have")
+
+
+def _check(node: inspect.Type) -> Check:
+    match node:
+        case inspect.Metadata():
+            return _marked(node)
+        case inspect.StrType():
+            return _text_check(node)
+        case inspect.IntType():
+            return _integer_check(node, (), allowed(node))
+        case inspect.FloatType():
+            return _number_check(node)
+        case inspect.BoolType():
+            return _bool_check
+        case inspect.LiteralType():
+            return _choice_check(node)
+        case inspect.ListType():
+            return _list_check(node)
+        case inspect.DictType():
+            return _object_check
+        case inspect.AnyType():
+            return _json_check
+        case _:
+            raise TypeError(f"no check is known for {node!r}")
+
+
+def _marked(node: inspect.Metadata) -> Check:
+    match node:
+        case inspect.Metadata(type=inner, extra={"media": str()}):
+            return _url_check(_check(inner), allowed(node))
+        case inspect.Metadata(type=inner, extra={"blank": False}):
+            return _prompt_check(_check(inner))
+        case inspect.Metadata(type=inspect.IntType() as inner):
+            return _integer_check(inner, excluded_by(node), allowed(node))
+        case _:
+            return _check(node.type)
+
+
+def _plain(value: Any) -> object:
+    """The builtin value of what stands for one, such as a `StrEnum` or a number of numpy: msgspec encodes no others.
+
+    A float that is whole is an integer: in a data frame, one gap makes floats of a whole column.
+    """
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, bool):
+        return value
+    kind = cast("type[object]", type(value))
+    if hasattr(kind, "__index__"):
+        return operator.index(value)
+    if hasattr(kind, "is_integer") and value.is_integer():
+        return int(value)
+    return float(value) if hasattr(kind, "is_integer") and hasattr(kind, "__float__") else value
+
+
+def _text_check(node: inspect.StrType) -> Check:
+    least, most = node.min_length or 0, node.max_length
+    longest = sys.maxsize if most is None else most
+    rule = allowed(node)
+
+    def check(field: str, value: Any) -> str:
+        text = value if type(value) is str else _plain(value)
+        if not isinstance(text, str) or not least <= len(text) <= longest:
+            raise InvalidInputError(field, value, rule)
+        if not text.isascii() and not _is_unicode(text):
+            raise InvalidInputError(field, value, f"{rule}, without lone surrogates")
+        return text
+
+    return check
+
+
+def _prompt_check(text: Check) -> Check:
+    """Refuse what shows nothing: a clip of it costs as much as any other."""
+
+    def check(field: str, value: Any) -> str:
+        kept = text(field, value)
+        if all(map(_is_invisible, kept)):
+            raise InvalidInputError(field, value, "text that is not blank")
+        return kept
+
+    return check
+
+
+def _is_invisible(character: str) -> bool:
+    """True for white space, and for what formats and has no width, such as a byte-order mark."""
+    return character.isspace() or character in _FILLERS or unicodedata.category(character) == "Cf"
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _url_check(text: Check, rule: str) -> Check:
+    def check(field: str, value: Any) -> str | Path:
+        if isinstance(value, Path):
+            return value
+        if not is_url(value):
+            raise InvalidInputError(field, value, rule)
+        return text(field, value)
+
+    return check
+
+
+def _integer_check(node: inspect.IntType, excluded: Collection[int], rule: str) -> Check:
+    low = -_MOST if node.ge is None else node.ge
+    high = _MOST if node.le is None else node.le
+    step = node.multiple_of or 1
+
+    def check(field: str, value: Any) -> int:
+        number = value if type(value) is int else _plain(value)
+        if type(number) is not int or not low <= number <= high or number % step or number in excluded:
+            raise InvalidInputError(field, value, rule)
+        return number
+
+    return check
+
+
+def _number_check(node: inspect.FloatType) -> Check:
+    low = -sys.float_info.max if node.ge is None else node.ge
+    high = sys.float_info.max if node.le is None else node.le
+    rule = allowed(node)
+
+    def check(field: str, value: Any) -> float:
+        number = _plain(value)
+        if isinstance(number, bool) or not isinstance(number, (int, float)) or not low <= number <= high:
+            raise InvalidInputError(field, value, rule)
+        return number if abs(number) < _EXACT else float(number)
+
+    return check
+
+
+def _bool_check(field: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise InvalidInputError(field, value, "true or false")
+    return value
+
+
+def _choice_check(node: inspect.LiteralType) -> Check:
+    """One of the choices; where each stands as text and as a number, the wire gets the text."""
+    choices = frozenset(node.values)
+    numbers = {choice: str(choice) for choice in choices if isinstance(choice, int) and str(choice) in choices}
+    rule = allowed(node)
+
+    def check(field: str, value: Any) -> Any:
+        choice = value if type(value) is str else _plain(value)
+        if type(choice) not in {str, int} or choice not in choices:
+            raise InvalidInputError(field, value, rule + did_you_mean(value, map(str, choices)))
+        return numbers.get(cast("int", choice), choice)
+
+    return check
+
+
+def _list_check(node: inspect.ListType) -> Check:
+    least, most, item = node.min_length or 0, node.max_length, _check(node.item_type)
+    longest = sys.maxsize if most is None else most
+    rule = allowed(node)
+
+    def check(field: str, value: Any) -> tuple[Any, ...]:
+        if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
+            raise InvalidInputError(field, value, rule)
+        values = tuple(cast("Sequence[Any]", value))
+        if not least <= len(values) <= longest:
+            raise InvalidInputError(field, value, rule)
+        return tuple([item(f"{field}[{index}]", one) for index, one in enumerate(values)])
+
+    return check
+
+
+def _object_check(field: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise InvalidInputError(field, value, "an object of JSON values")
+    return _copied(field, cast("object", value), "an object of JSON values")
+
+
+def _json_check(field: str, value: Any) -> Any:
+    return _copied(field, value, "a JSON value")
+
+
+def _copied(field: str, value: object, rule: str) -> Any:
+    """A copy of its own: a dict that is filled anew for each of many inputs does not change those before."""
+    try:
+        if _is_json(value):
+            return msgspec.json.decode(msgspec.json.encode(value))
+    except (TypeError, ValueError, RecursionError):  # a subclass of str, a lone surrogate, a circle
+        pass
+    raise InvalidInputError(field, value, rule)
+
+
+def _is_json(value: object) -> bool:
+    """True for what JSON can say: msgspec would make null of NaN, and text of keys, bytes and dates."""
+    match value:
+        case dict():
+            items = cast("dict[object, object]", value).items()
+            return all(isinstance(key, str) and _is_json(one) for key, one in items)
+        case list() | tuple():
+            return all(_is_json(one) for one in cast("Sequence[object]", value))
+        case float():
+            return math.isfinite(value)
+        case _:
+            return value is None or isinstance(value, (str, int))

@@ -1,0 +1,102 @@
+"""An account's windows in Redis or Valkey (extra `redis`): a script visits them in one round trip.
+
+The time is the server's. What is kept is some 600 bytes an account, and is forgotten when nobody visits it for an hour.
+All of it is under one name with a hash tag. Redis must not evict it: `maxmemory-policy noeviction`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from importlib.resources import files
+from typing import cast
+
+import msgspec
+
+from .._docs import documented
+from .._policy.shared_window import Turn, Visit
+from ..errors import ConfigurationError
+from .storage import StorageAwayError, StoredLimits, place
+
+try:
+    from redis import exceptions
+    from redis.asyncio import ConnectionPool, Redis
+    from redis.asyncio.connection import parse_url
+    from redis.asyncio.retry import Retry
+    from redis.backoff import NoBackoff
+except ModuleNotFoundError as _missing:
+    raise ModuleNotFoundError("redis is not installed: pip install 'wan-async[redis]'", name=_missing.name) from None
+
+_PATIENCE = 2.0
+"""Seconds after which a server that says nothing is away."""
+_ALLOWED = "redis://host:port/number, rediss://…, unix:///socket"
+_BUSY = ("LOADING", "BUSY", "CLUSTERDOWN", "TRYAGAIN", "MASTERDOWN", "READONLY", "OOM", "NOREPLICAS", "MISCONF")
+"""Answers of a server that will do later."""
+
+_encode = msgspec.msgpack.Encoder().encode
+_decoder = msgspec.msgpack.Decoder(Turn)
+
+
+@documented
+class RedisLimits(StoredLimits, frozen=True):
+    """`redis://host:6379/0`, `rediss://…` or `unix:///socket`: Redis 6 or newer, or Valkey."""
+
+    at_once = 16
+
+    def check(self) -> None:
+        """Refuse a URL that redis cannot read."""
+        try:
+            parse_url(self.url)
+        except (ValueError, TypeError, AttributeError):
+            words = f"{place(self.url)!r} is not allowed; allowed: {_ALLOWED}"
+            raise ConfigurationError(f"limit_storage: {words}") from None
+
+    def connect(self) -> RedisStorage:
+        """See `StoredLimits`."""
+        return RedisStorage(self.url)
+
+
+class RedisStorage:
+    """A `LimitStorage` in Redis.
+
+    Args:
+        url: where it is.
+    """
+
+    def __init__(self, url: str) -> None:
+        pool = ConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]
+            url,
+            protocol=2,
+            retry=Retry(NoBackoff(), 0),  # whoever waits for a permit tries again
+            socket_connect_timeout=_PATIENCE,
+            socket_timeout=_PATIENCE,
+        )
+        self._redis: Redis = Redis(connection_pool=pool)
+        self._script = self._redis.register_script(
+            files(__name__.rpartition(".")[0]).joinpath("window.lua").read_bytes()
+        )
+
+    async def visit(self, name: str, visit: Visit, keep: float) -> Turn:
+        """See `LimitStorage`."""
+        account, _, purpose = name.partition(":")
+        key = f"wan_async:limit:{{{account}}}:{purpose}"
+        try:
+            async with asyncio.timeout(2 * _PATIENCE):
+                answer = await cast("Awaitable[bytes]", self._script([key], [_encode(visit), int(keep * 1000)]))
+        except (exceptions.RedisError, OSError, TimeoutError) as error:
+            raise _as_ours(error) from None
+        return _decoder.decode(answer)
+
+    async def aclose(self) -> None:
+        """See `LimitStorage`."""
+        await self._redis.aclose()
+        await self._redis.connection_pool.disconnect()
+
+
+def _as_ours(error: Exception) -> Exception:
+    words = f"{type(error).__name__}: {error}"
+    busy = str(error).startswith(_BUSY) or isinstance(error, exceptions.BusyLoadingError)
+    refused = isinstance(error, exceptions.ResponseError | exceptions.AuthenticationError)
+    if refused and not busy:
+        return ConfigurationError(f"limit_storage: Redis refused: {words}")
+    return StorageAwayError(words)

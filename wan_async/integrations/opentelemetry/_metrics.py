@@ -1,0 +1,103 @@
+"""A client's events as metrics, and its state when it is asked for."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.metrics import CallbackOptions, Observation
+
+from ...events import Called, Downloaded, Event, Finished, Submitted, Throttled
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import Meter
+
+    from ..._client import WanClient
+    from ._tasks import TracedTasks
+
+
+class Numbers:
+    """Counts and measures events."""
+
+    def __init__(self, meter: Meter, tasks: TracedTasks, where: dict[str, Any]) -> None:
+        self._tasks = tasks
+        self._where = where
+        self._request = meter.create_histogram("http.client.request.duration", "s", "Calls of the API")
+        self._submission = meter.create_histogram("wan.submission.duration", "s", "From asked for to answered")
+        self._task = meter.create_histogram("wan.task.duration", "s", "A task's age when its end was found")
+        self._polls = meter.create_histogram("wan.task.polls", "{poll}", "Polls until a task's end was found")
+        self._credits = meter.create_counter("wan.task.credits", "{credit}", "What ended tasks cost")
+        self._download = meter.create_histogram("wan.download.duration", "s", "From asked for to there")
+        self._throttled = meter.create_counter("wan.throttled", "{call}", "Calls that were answered with 429")
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case Called():
+                self._request.record(event.seconds, self._of_call(event))
+            case Submitted():
+                self._submission.record(event.seconds, {**self._where, "gen_ai.request.model": event.model})
+            case Throttled():
+                self._throttled.add(1, {**self._where, "url.path": event.path})
+            case Finished():
+                which = {"gen_ai.request.model": event.model, "wan.task.state": event.state.value}
+                self._task.record(event.seconds, which)
+                self._polls.record(self._tasks.of(event.task_id).polls, which)
+                self._credits.add(event.credits or 0.0, which)
+            case Downloaded():
+                self._download.record(event.seconds)
+            case _:
+                pass
+
+    def _of_call(self, event: Called) -> dict[str, Any]:
+        attributes = {**self._where, "http.request.method": event.method, "url.path": event.path}
+        if event.status is not None:
+            attributes["http.response.status_code"] = event.status
+        if event.error is not None:
+            attributes["error.type"] = type(event.error).__name__
+        elif event.code not in (None, 200):
+            attributes["error.type"] = str(event.code)
+        return attributes
+
+
+class Gauges:
+    """Shows a client's state when it is read, as long as the client is there."""
+
+    def __init__(self, meter: Meter, client: WanClient, where: dict[str, Any]) -> None:
+        self._client: Callable[[], WanClient | None] = weakref.ref(client)
+        self._where = where
+        for name, unit, read in _GAUGES:
+            meter.create_observable_gauge(name, [partial(self._observe, read)], unit)
+
+    def end(self) -> None:
+        """Show nothing more."""
+        self._client = lambda: None
+
+    def _observe(self, read: Callable[[WanClient], float], _: CallbackOptions) -> Iterable[Observation]:
+        client = self._client()
+        if client is not None:
+            yield Observation(read(client), self._where)
+
+
+def _waiting(client: WanClient) -> float:
+    return client._runtimes.waiting  # pyright: ignore[reportPrivateUsage]
+
+
+def _oldest(client: WanClient) -> float:
+    return client._runtimes.oldest  # pyright: ignore[reportPrivateUsage]
+
+
+def _limit(field: str, client: WanClient) -> float:
+    return getattr(client._permits.state(), field)  # pyright: ignore[reportPrivateUsage]
+
+
+_GAUGES: tuple[tuple[str, str, Callable[[WanClient], float]], ...] = (
+    ("wan.tasks.waiting", "{task}", _waiting),
+    ("wan.tasks.oldest", "s", _oldest),
+    ("wan.limit.waiting", "{call}", partial(_limit, "waiting")),
+    ("wan.limit.used", "{call}", partial(_limit, "used")),
+    ("wan.limit.learnt", "{call}", partial(_limit, "learnt")),
+)
+"""Tasks that are waited for, and the age of the oldest; of the limit of new tasks: callers in line, slots in use, slots
+that are known."""
