@@ -7,6 +7,7 @@ goes wrong between the steps (the ledger, the outbox) ends the batch with that e
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -72,8 +73,14 @@ class Items:
         self.sending: bool = True
         self.writable: bool = True
         self.fetching: int = 0
+        self._clock: Callable[[], float] = time.monotonic
         self._since: dict[str, float] = {}
         self._longest = 0.0
+
+    def enter(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Have the items go their way in this event loop, the running one."""
+        self.unsent.loop = self.left.loop = loop
+        self._clock = loop.time
 
     async def run(self, item: Item, stage: Stage | None, slots: asyncio.Semaphore | None) -> None:
         """Bring an item from where it stands to its outcome; its slot goes with it, or back to `slots`."""
@@ -178,8 +185,7 @@ class Items:
 
     async def _wait(self, item: Item, running: Running) -> Stage | None:
         """Wait for the task's end, by polls or its callback."""
-        clock = asyncio.get_running_loop().time
-        self._since[running.task_id] = clock() - running.age
+        since = self._since[running.task_id] = self._clock() - running.age
         try:
             with self.left:
                 result = await self._service.wait(running.task_id, item.input, running.age, self._max_wait)
@@ -191,11 +197,11 @@ class Items:
         except Exception as bug:  # noqa: BLE001 - it is the item's outcome
             result = _broken("waiting for the task", bug)
         finally:
-            took = clock() - self._since.pop(running.task_id, clock())
+            self._since.pop(running.task_id, None)
         outcome = outcome_of(item, running.task_id, result)
         if outcome.record is None:  # the task still runs, and a journal says so
             return outcome
-        self._longest = max(self._longest, took)
+        self._longest = max(self._longest, self._clock() - since)
         return Ended(running.attempt, outcome)
 
     async def _write(self, item: Item, ended: Ended) -> Stage | None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from .._journal.entries import State
+from .._journal.keys import positional_key
 from .._journal.opening import Replay
 from .._journal.store import (
     Acceptance,
@@ -126,8 +127,6 @@ class Ledger:
         """
         if self.durable:
             return Item(index, key, task_input, task_input.content())
-        from .._journal.keys import positional_key  # with hashlib: 3 ms that importing wan_async does without
-
         return Item(index, key or positional_key(index, task_input.content()), task_input)
 
     async def admit(self, items: list[Item]) -> list[tuple[Item, Stage | None]]:

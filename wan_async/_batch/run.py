@@ -105,6 +105,7 @@ class Run:
     async def enter(self) -> None:
         """Open the ledger, go on with what earlier runs left, then feed."""
         self._loop = asyncio.get_running_loop()
+        self.items.enter(self._loop)
         self._process = os.getpid()
         self._open = True
         if self._check_target is not None:
@@ -124,14 +125,16 @@ class Run:
         """The next outcome; see `Outbox.get`."""
         if os.getpid() != self._process:
             raise WanError("this batch belongs to the process that entered it; a forked one makes its own")
-        self._see(all_of_it=not self.outbox.ready)
+        if self._ledger.durable:
+            self._see(all_of_it=not self.outbox.ready)
         outcome = await self.outbox.get(self._at_rest)
-        self._taken = outcome.key
+        if self._ledger.durable:
+            self._taken = outcome.key
         return outcome
 
     def _see(self, *, all_of_it: bool) -> None:
         """The caller came back: what it was handed is seen. That is written in groups while it does not wait."""
-        if self._taken is not None and self._ledger.durable:
+        if self._taken is not None:
             self._seen.append(self._taken)
         self._taken = None
         if self._seen and (all_of_it or len(self._seen) >= SEEN_TOGETHER):
@@ -240,7 +243,8 @@ class Run:
     def _task(
         self, step: Coroutine[Any, Any, None], among: set[asyncio.Task[None]] | None = None
     ) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(step)
+        loop = asyncio.get_running_loop() if self._loop is None else self._loop
+        task = loop.create_task(step)
         (self._tasks if among is None else among).add(task)
         task.add_done_callback(self._done)
         return task

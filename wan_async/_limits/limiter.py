@@ -118,7 +118,8 @@ class SlidingWindowLimiter:
         with self._lock:
             line = self._line_here()
             self._window.counted(permit.stamp, line.loop.time())
-            self._serve(line)
+            if line.waiters or len(self._lines) > 1:
+                self._serve(line)
 
     def rejected_nowait(self, permit: Permit, retry_after: float | None = None) -> None:
         """See `Limiter`."""

@@ -120,8 +120,10 @@ class Window:
             self._hold(now)
             self._trips.add(now - permit, len(self._out) + 1)
             self._trust += GROWTH
-            self.lessons.learnt.earn()
-            self.lessons.confirm(permit)
+            lessons = self.lessons
+            lessons.learnt.earn()
+            if lessons.strikes or permit >= lessons.learnt.refilled:  # else there is nothing to confirm
+                lessons.confirm(permit)
 
     def rejected(self, permit: float, now: float, retry_after: float | None = None) -> None:
         """The call was refused as too much, and did not count; all wait for `retry_after` seconds."""

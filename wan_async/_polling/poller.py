@@ -239,9 +239,8 @@ class Poller:
         """Draw the consequence of one answer, unless nobody waits any more."""
         if task.watch is None:
             return
-        now = self._clock()
         if isinstance(answer, RateLimitError):
-            self._queue.plan(task, now)
+            self._queue.plan(task, self._clock())
         elif isinstance(answer, ConfigurationError):
             self._end_all(lambda _: ConfigurationError(*answer.args))
         elif isinstance(answer, WanError):
@@ -251,7 +250,7 @@ class Poller:
         else:
             task.undone(asked)
             task.show(answer)
-            self._queue.plan(task, task.next_due(now))
+            self._queue.plan(task, task.next_due(self._clock()))
 
     def _tolerate(
         self, task: WatchedTask, answer: TaskRecord | WanError, kind: patience.TroubleKind, asked: float

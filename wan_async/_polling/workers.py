@@ -139,12 +139,12 @@ class PollWorkers(Generic[T]):
 
     async def _work(self) -> None:
         worker = cast("asyncio.Task[None]", asyncio.current_task())
-        while await self._poll_one(worker):
+        clock = asyncio.get_running_loop().time
+        while await self._poll_one(worker, clock):
             pass
 
-    async def _poll_one(self, worker: asyncio.Task[None]) -> bool:
+    async def _poll_one(self, worker: asyncio.Task[None], clock: Callable[[], float]) -> bool:
         """Poll one task; False if none is due, or if another worker will see to it."""
-        clock = asyncio.get_running_loop().time
         if self._queue.replan():
             await asyncio.sleep(0)
             return True
