@@ -19,6 +19,8 @@ from wan_async._policy.window import Window
 from ..limiters import NoLimit
 from .support import play
 
+pytestmark = pytest.mark.simulated
+
 
 def saturated(limiter: Limiter, provider: Provider, seconds: float) -> None:
     callers = 2 * max(limit for _, limit in provider.schedule) + 20

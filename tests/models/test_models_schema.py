@@ -25,6 +25,8 @@ from wan_async.models import MODELS, WanInput
 from ..contract import BODIES, INPUTS, URL, Node, example
 from ..emulator.support import create
 
+pytestmark = pytest.mark.simulated
+
 Fields: TypeAlias = dict[str, Any]
 
 VALIDATORS: dict[str, Any] = {

@@ -16,6 +16,8 @@ from wan_async._policy.poll_queue import PollQueue
 from wan_async._policy.schedules import Learnt, Plain
 from wan_async._policy.waiting_task import FAIR, WaitingTask
 
+pytestmark = pytest.mark.simulated
+
 
 class Movable(Plain):
     """A schedule whose one age of a poll can be changed, as by learning."""

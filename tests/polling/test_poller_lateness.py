@@ -18,6 +18,8 @@ from wan_async.emulator.virtual_time import VirtualTimeLoop
 if TYPE_CHECKING:
     from benchmarks.polling import Result
 
+pytestmark = pytest.mark.simulated
+
 
 async def run_all(provider: Provider, waiter: Poller, durations: list[float], every: float) -> tuple[float, float]:
     """Polls per task, and how late they were found as a part of their durations."""
