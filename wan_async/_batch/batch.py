@@ -8,8 +8,8 @@ then the error is raised bare.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Self
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Self
 
 from .._events import Emitter
 from .._policy.limiter import LimitState
@@ -87,7 +87,7 @@ class Batch:
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> Outcome:
+    def __anext__(self) -> Coroutine[Any, Any, Outcome]:
         if not self._run.entered:
             raise ConfigurationError("a batch is used inside `async with`")
-        return await self._run.next()
+        return self._run.next()

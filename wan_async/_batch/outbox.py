@@ -58,22 +58,28 @@ class Outbox:
         """Let the caller look again."""
         self._news.set()
 
-    async def get(self, at_rest: Callable[[], bool]) -> Outcome:
-        """The next outcome; when none is left and nothing runs, the error once, then `StopAsyncIteration`."""
-        while not self._replays and (self.replaying or not self._ready):
-            if at_rest():
-                self.replaying = False
-                if self._ready:
-                    break
-                error, self._error = self._error, None
-                raise error or StopAsyncIteration
-            self._news.clear()
-            await self._news.wait()
+    def take(self) -> Outcome | None:
+        """The next outcome that may be handed over now, if there is one."""
         if self._replays:
             return self._replay_one()
+        if self.replaying or not self._ready:
+            return None
         outcome, slots = self._ready.popleft()
         if slots is not None:
             slots.release()
+        return outcome
+
+    async def get(self, at_rest: Callable[[], bool]) -> Outcome:
+        """The next outcome; when none is left and nothing runs, the error once, then `StopAsyncIteration`."""
+        while (outcome := self.take()) is None:
+            if at_rest():
+                self.replaying = False
+                if not self._ready:
+                    error, self._error = self._error, None
+                    raise error or StopAsyncIteration
+            else:
+                self._news.clear()
+                await self._news.wait()
         return outcome
 
     def _replay_one(self) -> Outcome:

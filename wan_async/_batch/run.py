@@ -127,7 +127,7 @@ class Run:
             raise WanError("this batch belongs to the process that entered it; a forked one makes its own")
         if self._ledger.durable:
             self._see(all_of_it=not self.outbox.ready)
-        outcome = await self.outbox.get(self._at_rest)
+        outcome = self.outbox.take() or await self.outbox.get(self._at_rest)
         if self._ledger.durable:
             self._taken = outcome.key
         return outcome

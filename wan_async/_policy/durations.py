@@ -14,8 +14,6 @@ from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from .._protocol import TaskRecord
 
 WINDOW = 128
@@ -220,8 +218,8 @@ def measured(record: TaskRecord, undone: float, found: float) -> float | None:
     """
     slack = 1.0 + 0.05 * found
     earliest = max(undone, 0.0)
-    for seconds in _reported(record):
-        if earliest - slack <= seconds <= found + slack:
+    for seconds in (stamped(record), record.cost_time):
+        if seconds is not None and earliest - slack <= seconds <= found + slack:
             return min(max(seconds, earliest), found)
     return (undone + found) / 2 if undone >= found / 2 else None
 
@@ -232,11 +230,3 @@ def stamped(record: TaskRecord) -> float | None:
         return None
     seconds = (record.completed_at - record.created_at).total_seconds()
     return seconds if 0 < seconds < _A_DAY else None
-
-
-def _reported(record: TaskRecord) -> Iterator[float]:
-    """Seconds that it took, as the provider says: by its two times, by `costTime`."""
-    if (seconds := stamped(record)) is not None:
-        yield seconds
-    if record.cost_time is not None:
-        yield record.cost_time
