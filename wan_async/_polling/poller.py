@@ -15,6 +15,7 @@ The rules:
 from __future__ import annotations
 
 import asyncio
+import time
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -72,6 +73,7 @@ class Poller:
         self._queue: PollQueue[WatchedTask] = PollQueue()
         self._workers = PollWorkers(self._queue, limiter, most_polls, self._poll, self._break)
         self._abandon = self._forget  # one bound method for all watches
+        self._clock: Callable[[], float] = time.monotonic  # the event loop's, once something is waited for
 
     @property
     def waiting(self) -> int:
@@ -169,7 +171,8 @@ class Poller:
         """Poll all waiting tasks as soon as the limit allows, then as planned: callbacks may have been missed."""
         for task in tuple(self._tasks.values()):
             self._queue.hasten(task, self._clock())
-        self._workers.expect(self._clock())
+        if self._tasks:
+            self._workers.expect(self._clock())
 
     async def aclose(self) -> None:
         """End all waits with a `ClientClosedError`, and all coroutines and timers."""
@@ -177,11 +180,9 @@ class Poller:
         self._end_all(lambda task_id: ClientClosedError(f"the client was closed while task {task_id} was waited for"))
         await asyncio.gather(*running, return_exceptions=True)
 
-    @staticmethod
-    def _clock() -> float:
-        return asyncio.get_running_loop().time()
-
     def _enlist(self, task_id: str, kind: Hashable, age: float | None, *, known: bool) -> WatchedTask:
+        if not self._tasks:
+            self._clock = asyncio.get_running_loop().time
         schedule = self._planner.unaged() if age is None else self._planner.schedule(kind)
         task = WatchedTask(task_id, schedule, self._clock() - (age or 0.0))
         announced = self.announced is not None and self.announced(task_id)
