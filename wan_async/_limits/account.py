@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -12,6 +11,8 @@ Purpose = Literal["submissions", "queries"]
 
 def account(base_url: str, key: str) -> str:
     """A name for the key's account there, which reveals no key; `https://Host:443/` and `https://host` are one."""
+    from hashlib import blake2b  # 2 ms that importing wan_async does without
+
     parts = urlsplit(base_url)
     host = (parts.hostname or "").encode("idna").decode()
     port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)

@@ -33,7 +33,6 @@ from ..errors import (
     ResponseError,
     ServerError,
 )
-from . import lenient
 from .parts import as_object, id_of, ids_of
 from .records import TaskRecord, ended_by_envelope, from_wire, usual_record
 from .waits import believed_wait
@@ -122,7 +121,7 @@ def read_created(answer: Answer) -> str:
     except (msgspec.MsgspecError, ValueError, RecursionError):
         pass
     envelope = _envelope(answer)
-    if envelope is None and answer.status == 200 and (cut := lenient.id_in(answer.body)) is not None:
+    if envelope is None and answer.status == 200 and (cut := _id_in(answer.body)) is not None:
         return cut
     data = as_object(_checked(answer, envelope, creating=True)) or {}
     task_id = id_of(data) or id_of(_leniently(answer.body) or {})
@@ -223,7 +222,15 @@ def _envelope(answer: Answer) -> _Envelope | None:
     return None if fields is None else _lenient_envelope(fields)
 
 
+def _id_in(body: bytes) -> str | None:
+    from . import lenient  # when it is needed, as in `parts`
+
+    return lenient.id_in(body)
+
+
 def _leniently(body: bytes) -> dict[str, Any] | None:
+    from . import lenient
+
     try:
         value = lenient.read(body)
     except (ValueError, RecursionError):

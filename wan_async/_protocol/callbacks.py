@@ -15,7 +15,6 @@ import msgspec
 
 from .._docs import documented
 from ..errors import CallbackError
-from . import lenient
 from .parts import id_of, request_of
 from .records import callback_url_of
 from .tokens import token_of
@@ -118,6 +117,8 @@ def _data(body: bytes) -> dict[str, Any]:
 
 
 def _leniently(body: bytes) -> dict[str, Any]:
+    from . import lenient  # when it is needed, as in `parts`
+
     try:
         envelope = lenient.read(body)
     except (ValueError, RecursionError):
