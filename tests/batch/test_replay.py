@@ -9,6 +9,8 @@ from typing import Any, Literal, TypeAlias
 import pytest
 
 from wan_async import ConfigurationError, NotFoundError, TaskRecord, TaskState, WanInput
+from wan_async._batch.earlier import Earlier
+from wan_async._batch.outcome import Outcome
 
 from .support import Provider, clip, collect, keyed
 
@@ -45,6 +47,29 @@ async def test_what_was_finished_and_not_taken_is_handed_over_again(tmp_path: Pa
         while results.stats.succeeded < 4:
             await asyncio.sleep(0.001)
     assert await replayed(provider, journal) == sorted(set("abcd") - {taken})
+
+
+async def test_what_ran_and_fills_all_slots_is_handed_over_when_the_replay_ends_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider, journal = Provider(), tmp_path / "run.db"
+    await collect(provider.batch(keyed("a"), journal))
+    provider.gate.clear()
+    async with provider.batch(keyed(*"bc"), journal, most=2) as results:
+        while results.stats.running < 2:
+            await asyncio.sleep(0.001)
+    provider.gate.set()
+    replays = Earlier.replays
+
+    async def late_end(earlier: Earlier) -> list[Outcome]:
+        if not (page := await replays(earlier)):
+            await asyncio.sleep(0.05)  # b and c have both slots by now
+        return page
+
+    monkeypatch.setattr(Earlier, "replays", late_end)
+    async with asyncio.timeout(5):
+        outcomes = await collect(provider.batch(keyed(*"abcd"), journal, most=2))
+    assert [outcome.key for outcome in outcomes] == list("abcd")
 
 
 @pytest.mark.parametrize("replay", ["all", 1, None])

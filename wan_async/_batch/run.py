@@ -223,6 +223,7 @@ class Run:
                 await self.outbox.replay(page)
         finally:
             self.outbox.replaying = False
+            self.outbox.wake()  # for what has all slots by now: nothing more comes until it is taken
 
     async def _fetch_earlier(self, earlier: Earlier) -> None:
         while self.items.writable and (page := await earlier.unfetched()):
