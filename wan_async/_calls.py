@@ -157,11 +157,13 @@ class Calls:
             if not error.sent:
                 limiter.released_nowait(permit)
                 raise
-            limiter.counted_nowait(permit)
-            raise fates.unknown(error, sent_at) from error
+            task_id = fates.task_in(error)
+            if task_id is None:
+                limiter.counted_nowait(permit)
+                raise fates.unknown(error, sent_at, self._key) from error
         except ResponseError as error:
             limiter.counted_nowait(permit)
-            raise fates.unknown(error, sent_at) from error
+            raise fates.unknown(error, sent_at, self._key) from error
         except asyncio.CancelledError as cancelled:
             limiter.counted_nowait(permit)
             cancelled.add_note(fates.IN_THE_AIR.format(fates.utc(sent_at).isoformat(timespec="seconds")))

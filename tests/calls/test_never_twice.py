@@ -5,6 +5,7 @@ The rule: a second POST only where the connection was certainly never made, or t
 
 from __future__ import annotations
 
+import pickle
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -21,12 +22,14 @@ from wan_async import (
     NotFoundError,
     RejectedError,
     ResponseError,
+    Retry,
     ServerError,
     SubmissionUnknownError,
     Timeout,
     TransportError,
     WanError,
 )
+from wan_async._transport.direct import Direct
 
 from ..servers import (
     CREATED,
@@ -43,11 +46,13 @@ from ..servers import (
     reset_at_once,
     scripted,
 )
-from .support import client, submitted
+from .support import FOX, client, submitted
 
 pytestmark = pytest.mark.usefixtures("prompt_repeats")
 
-WHOLE = http(200, b'{"code":200,"msg":"success","data":{"taskId":"t1"}}')
+BODY = b'{"code":200,"msg":"success","data":{"taskId":"t1"}}'
+WHOLE = http(200, BODY)
+IN_CHUNKS = http(200, b"", {"Content-Length": "", "Transfer-Encoding": "chunked"})
 HTML = b"<html><h1>502 Bad Gateway</h1></html>"
 UNKNOWN = SubmissionUnknownError
 
@@ -59,6 +64,11 @@ class Row(msgspec.Struct):
     posts: int
     outcome: type[WanError] | None  # None: the task's id
     timeout: Timeout = Timeout(10.0)
+
+
+def longer(body: bytes) -> bytes:
+    """An answer of which less comes than it says."""
+    return http(200, body, {"Content-Length": "99"})
 
 
 def row(*scripts: Script, posts: int, outcome: type[WanError] | None) -> Row:
@@ -100,6 +110,8 @@ TABLE = {
     "a 301 to another host": row(answer(301, b"", {"Location": "http://127.0.0.1:1/"}), posts=1, outcome=UNKNOWN),
     "a 307 to the same host": row(answer(307, b"", {"Location": "/again"}), posts=1, outcome=UNKNOWN),
     "larger than 1 MiB": row(answer(200, b" " * (1 << 20) + b"{}"), posts=1, outcome=UNKNOWN),
+    "a refusal with an id, cut": row(cut(longer(b'{"code":500,"data":{"taskId":"t1"}'), 999), posts=1, outcome=UNKNOWN),
+    "a refusal, cut": row(cut(longer(b'{"code":429}'), 999), posts=1, outcome=UNKNOWN),
     "408 by HTTP status": row(answer(408, b""), posts=1, outcome=UNKNOWN),
     "409 by HTTP status": row(answer(409, b""), posts=1, outcome=UNKNOWN),
     "425 by HTTP status": row(answer(425, b""), posts=1, outcome=UNKNOWN),
@@ -142,6 +154,16 @@ TABLE = {
     "half an emoji beside the id": row(
         answer(200, rb'{"code":200,"msg":"\ud83d","data":{"taskId":"t1"}}'), posts=1, outcome=None
     ),
+    # the connection broke behind the id
+    "cut behind the id": row(cut(WHOLE, len(WHOLE) - 2), posts=1, outcome=None),
+    "reset behind the id": row(raw(WHOLE[:-2], then=lambda p: p.reset()), posts=1, outcome=None),
+    "the id, then nothing": Row((raw(WHOLE[:-2]),), 1, None, Timeout(0.3)),
+    "a length longer than the body": row(cut(longer(BODY), 999), posts=1, outcome=None),
+    "chunks without an end": row(cut(IN_CHUNKS + b"%x\r\n%s\r\n" % (len(BODY), BODY), 999), posts=1, outcome=None),
+    "the id, and more than 1 MiB": row(answer(200, BODY[:-1] + b" " * (1 << 20)), posts=1, outcome=None),
+    # heads that are longer than what aiohttp takes by itself
+    "a policy of 20 KB": row(answer(headers={"Content-Security-Policy": "x" * 20_000}), posts=1, outcome=None),
+    "300 headers": row(answer(headers={f"X-{number}": "x" for number in range(300)}), posts=1, outcome=None),
     "200 in the envelope of an HTTP 500": row(answer(500, CREATED), posts=1, outcome=None),
 }
 
@@ -172,3 +194,26 @@ def test_only_429_and_455_lead_to_a_second_post() -> None:
     repeated = {name.split(",")[0].split(" ")[0] for name, expected in TABLE.items() if expected.posts > 1}
     assert repeated == {"429", "455"}
     assert MaintenanceError not in {expected.outcome for expected in TABLE.values()}
+
+
+@pytest.mark.parametrize("direct", [True, False])
+async def test_what_came_before_the_connection_broke_is_kept_without_the_key(
+    direct: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Direct, "is_patched", not direct)
+    script = cut(longer(b'{"code":200,"you":"Bearer sk-5ecret","data":{"taskId":"cut'), 999)
+    async with scripted(script) as server, client(server.url).with_options(api_key="sk-5ecret") as wan:
+        with pytest.raises(SubmissionUnknownError) as caught:
+            await wan.submit(FOX)
+    error = caught.value
+    assert error.answer == '{"code":200,"you":"Bearer ...","data":{"taskId":"cut'
+    assert "5ecret" not in f"{error!r} {vars(error)} {vars(error.__cause__)}"
+    assert pickle.loads(pickle.dumps(error)).answer == error.answer
+
+
+async def test_a_read_that_broke_off_keeps_nothing_that_cannot_be_pickled() -> None:
+    scripts = [cut(longer(b'{"code":200,"data":7'), 999)] * 9
+    async with scripted(*scripts) as server, client(server.url, retry=Retry(0.1)) as wan:
+        with pytest.raises(TransportError) as caught:
+            await wan.credits()
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)

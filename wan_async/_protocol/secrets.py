@@ -82,8 +82,8 @@ def _hiding(key: str, reader: Callable[[Answer], T], answer: Answer) -> T:
 
 def _shown(key: str, failure: WanError, reader: Callable[[Answer], object], answer: Answer) -> WanError:
     """The same error without the key, as the answer without it reads; never another one, whatever the key hides."""
-    body = _without(key, answer.body)
-    if body == answer.body or len(key) < _SHORTEST:
+    body = without(key, answer.body)
+    if body == answer.body:
         return failure
     try:
         reader(msgspec.structs.replace(answer, body=body))
@@ -95,8 +95,9 @@ def _shown(key: str, failure: WanError, reader: Callable[[Answer], object], answ
     return type(failure)(*(arg.replace(key, "...") if isinstance(arg, str) else arg for arg in failure.args))
 
 
-def _without(key: str, body: bytes) -> bytes:
-    return body.replace(key.encode(), b"...")
+def without(key: str, body: bytes) -> bytes:
+    """The body without the key."""
+    return body if len(key) < _SHORTEST else body.replace(key.encode(), b"...")
 
 
 def forget_frames(error: BaseException) -> None:

@@ -51,6 +51,13 @@ _SMALL = 1 << 15
 is 3 of the 45 µs of an exchange.
 """
 
+LONGEST_LINE = 1 << 16
+MOST_LINES = 1024
+"""Of an answer's head, in bytes: by aiohttp's 8,190 and 128, a CDN's policies or cookies would hide an id that came."""
+
+_KEPT = 1 << 16
+"""Bytes that are kept of an answer that broke off."""
+
 Bytes = TypeVar("Bytes", bytes, bytearray)
 
 
@@ -110,7 +117,14 @@ class Direct:
         return session._request is not _INNER_REQUEST or session.request is not _REQUEST  # pyright: ignore[reportPrivateUsage]
 
     async def exchange(
-        self, base_url: str, head: str, request: Request, connect_timeout: aiohttp.ClientTimeout, *, again: bool = False
+        self,
+        base_url: str,
+        head: str,
+        request: Request,
+        connect_timeout: aiohttp.ClientTimeout,
+        *,
+        came: list[Answer] | None = None,
+        again: bool = False,
     ) -> Answer:
         """Send a request, and give the whole answer.
 
@@ -121,6 +135,7 @@ class Direct:
             head: the lines of the headers.
             request: what to send.
             connect_timeout: how long it may take to get a connection; the rest has no limit here.
+            came: gets what came of an answer that broke off.
             again: this is that once more.
 
         Raises:
@@ -135,12 +150,14 @@ class Direct:
             # what came unasked would be taken for this request's answer
             if protocol is None or transport is None or transport.is_closing() or protocol.should_close:
                 raise TransportError("the connection ended before the request was sent", sent=False)
-            protocol.set_response_params(read_until_eof=True)
+            protocol.set_response_params(
+                read_until_eof=True, max_line_size=LONGEST_LINE, max_field_size=LONGEST_LINE, max_headers=MOST_LINES
+            )
             self._write_soon(transport, message(server.prefix, head, request))
             answer, content = await protocol.read()
             while 100 <= answer.code < 200 and answer.code != 101:  # just a note that the answer will come
                 answer, content = await protocol.read()
-            body = _at_hand(content) or await whole(content)
+            body = _at_hand(content) or await whole(content, answer.code, came)
         except BaseException as error:
             connection.close()
             broke = isinstance(error, (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError))
@@ -152,7 +169,7 @@ class Direct:
             else:
                 connection.release()
             return Answer(answer.code, body, answer.headers, time.time())
-        return await self.exchange(base_url, head, request, connect_timeout, again=True)
+        return await self.exchange(base_url, head, request, connect_timeout, came=came, again=True)
 
     def _write_soon(self, transport: asyncio.WriteTransport, whole: bytes) -> None:
         if not self._to_write:
@@ -202,15 +219,23 @@ def _at_hand(content: aiohttp.StreamReader) -> bytes:
     return b""
 
 
-async def whole(content: aiohttp.StreamReader) -> bytes:
-    """The body, refused when larger than `MAX_ANSWER` (after decompression)."""
-    if content.is_eof():  # it came with its head, as nearly all do: not waiting for it saves 5 µs
-        return _not_too_large(content.read_nowait())
-    body = bytearray()
-    async for chunk in content.iter_any():
-        body += chunk
-        _not_too_large(body)
-    return bytes(body)
+async def whole(content: aiohttp.StreamReader, status: int, came: list[Answer] | None) -> bytes:
+    """The body, refused when larger than `MAX_ANSWER` (after decompression); `came` gets what came of a broken one."""
+    body: bytes | bytearray = b""
+    try:
+        if content.is_eof():  # it came with its head, as nearly all do: not waiting for it saves 5 µs
+            body = content.read_nowait()
+            return _not_too_large(body)
+        body = bytearray()
+        async for chunk in content.iter_any():
+            body += chunk
+            _not_too_large(body)
+        return bytes(body)
+    except BaseException:
+        if came is not None:
+            rest = b"".join(content._buffer)  # pyright: ignore[reportPrivateUsage]
+            came[:] = [Answer(status, (bytes(body[:_KEPT]) + rest)[:_KEPT])]
+        raise
 
 
 def message(prefix: str, head: str, request: Request) -> bytes:

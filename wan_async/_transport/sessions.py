@@ -14,12 +14,12 @@ import aiohttp
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from .._protocol import Answer
+from .._protocol import Answer, fates
 from .._protocol.secrets import Secret, authorization
 from .._version import __version__
 from ..errors import TransportError
 from .deadlines import Deadlines
-from .direct import Direct, is_asked_to_end, lines, whole
+from .direct import LONGEST_LINE, MOST_LINES, Direct, is_asked_to_end, lines, whole
 from .failures import FAILURES, failure_of
 
 if TYPE_CHECKING:
@@ -91,28 +91,36 @@ class LoopSessions:
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=headers,
+            max_line_size=LONGEST_LINE,
+            max_field_size=LONGEST_LINE,
+            max_headers=MOST_LINES,
         )
 
     async def exchange(self, base_url: str, key: str, request: Request, timeout: float) -> Answer:
         """Send one API request, once; see `Transport.exchange`."""
         deadlines = self._deadlines or await self._opened()
         proxy = self.proxy_to(base_url)
+        came: list[Answer] = []
         try:
             with deadlines.within(timeout):
                 if self._direct is None or self._direct.is_patched or proxy is not None:
-                    return await self._by_session(base_url, key, request, timeout, proxy)
+                    return await self._by_session(base_url, key, request, timeout, proxy, came=came)
                 head = _head(base_url, key)
-                return await self._direct.exchange(base_url, head, request, _connect_timeout(timeout))
+                return await self._direct.exchange(base_url, head, request, _connect_timeout(timeout), came=came)
         except FAILURES as error:
             failure = failure_of(error, f"no answer within {timeout:g} s", proxy)
         except asyncio.CancelledError:
             if is_asked_to_end():
                 raise
             failure = TransportError("the session was closed")
+        except TransportError as error:
+            failure = error
+        if came and request.method == "POST":  # what was read can be read again
+            fates.keep(failure, came[0])
         raise failure  # here, without the error as its context too
 
     async def _by_session(
-        self, base_url: str, key: str, request: Request, timeout: float, proxy: Proxy | None
+        self, base_url: str, key: str, request: Request, timeout: float, proxy: Proxy | None, *, came: list[Answer]
     ) -> Answer:
         response = await self.api.request(
             request.method,
@@ -126,7 +134,7 @@ class LoopSessions:
             middlewares=(),  # a caller's own session may have one that sends again
         )
         try:
-            body = await whole(response.content)
+            body = await whole(response.content, response.status, came)
         except BaseException:
             response.close()
             raise
