@@ -99,6 +99,9 @@ CREATED: list[bytes] = [
     b'{"code":200,"data":{},"taskId":"t"}',
     b'{"code":200,"data":[{"taskId":"t"}]}',
     rb'{"code":200,"data":"{\"taskId\":\"t\"}"}',
+    b'{"code":200,"data":{"data":{"taskId":"t"}}}',
+    b'{"code":200,"data":{"user":{"id":"u"},"task":{"recordId":"t"}}}',
+    b'[{"code":200,"data":{"taskId":"t"}}]',
     b'\r\n {"code":200,"data":{"taskId":"t"}}\0',
     b'{"code":200,"data":{"taskId":"t"}}<!-- cached -->',
 ]

@@ -74,7 +74,8 @@ def test_states(state: TaskState) -> None:
 
 @pytest.mark.parametrize("asked", ["t", "5"])
 @pytest.mark.parametrize(
-    "names", [{"taskId": "t"}, {"task_id": "t"}, {"recordId": "t"}, {"taskId": "u", "recordId": "t"}]
+    "names",
+    [{"taskId": "t"}, {"task_id": "t"}, {"recordId": "t"}, {"task": {"taskId": "t"}}, {"taskId": "u", "recordId": "t"}],
 )
 def test_a_record_is_believed_only_where_it_is_the_tasks_own(asked: str, names: dict[str, Any]) -> None:
     data = {**names, "model": "m", "state": "success"}
@@ -96,6 +97,9 @@ STATES: list[tuple[dict[str, Any], TaskState]] = [
     ({"state": "Generating"}, TaskState.GENERATING),
     ({"state": "expired", "completeTime": WHEN}, TaskState.FAIL),
     ({"state": "expired", "completeTime": str(WHEN)}, TaskState.FAIL),
+    ({"state": "expired", "completeTime": "2026-05-03T10:25:00Z"}, TaskState.FAIL),
+    ({"state": "expired", "completeTime": "0001-01-01T00:00:00Z"}, TaskState.UNKNOWN),
+    ({"state": "expired", "completeTime": "1970-01-01T00:00:00Z"}, TaskState.UNKNOWN),
     ({"state": "cancelled", "failMsg": "by user"}, TaskState.FAIL),
     ({"state": "cancelled", "failCode": 499}, TaskState.FAIL),
     ({"state": "rejected", "failCode": "SENSITIVE_WORD_ERROR"}, TaskState.FAIL),
@@ -250,9 +254,15 @@ BARE_LINKS: list[object] = [
     {"resultUrls": '["https://x/1"]'},
     {"resultUrls": [{"url": "https://x/1"}]},
     {"resultUrls": None, "resultUrl": "https://x/1"},
+    {"resultUrls": {"url": "https://x/1"}},
+    json.dumps(json.dumps({"resultUrls": ["https://x/1"]})),
 ]
 CASES: list[tuple[str, Any, str, object]] = [
     *((field, bad, attribute, None) for field, (attribute, values) in LEFT_EMPTY.items() for bad in values),
+    ("completeTime", "2026-05-03T10:25:00.001Z", "completed_at", datetime(2026, 5, 3, 10, 25, 0, 1000, tzinfo=UTC)),
+    ("createTime", " 2026-05-03 12:25:00+02:00", "created_at", datetime(2026, 5, 3, 10, 25, tzinfo=UTC)),
+    ("createTime", "2026-05-03 10:25:00", "created_at", datetime(2026, 5, 3, 10, 25, tzinfo=UTC)),
+    ("completeTime", "0001-01-01T00:00:00Z", "completed_at", None),
     *(("resultJson", bad, "urls", ()) for bad in NO_LINKS),
     ("resultJson", "https://x/1\nhttps://x/2", "urls", ("https://x/1", "https://x/2")),
     ("failCode", "422", "fail_code", "422"),
@@ -301,6 +311,10 @@ def test_links_in_other_clothes_are_links(result: object, state: str) -> None:
         {"result": "https://x/1"},
         {"resultUrls": ["https://x/1"], "resultJson": "{}"},
         {"resultJson": '{"videoUrl":"https://x/1"}'},
+        {"resultJson": '{"url":"https://x/1"}'},
+        {"resultJson": '{"video":{"url":"https://x/1","size":5}}'},
+        {"resultJson": '{"images":["https://x/0"]}', "output": {"videos": [{"url": "https://x/1"}]}},
+        {"resultJson": '{"url":"https://x/0"}', "response": {"resultUrls": ["https://x/1"]}},
     ],
 )
 def test_links_elsewhere_are_those_of_a_success(elsewhere: dict[str, Any]) -> None:

@@ -33,7 +33,7 @@ from ..errors import (
     ResponseError,
     ServerError,
 )
-from .parts import as_object, id_of, ids_of
+from .parts import as_object, id_of, ids_of, task_of
 from .records import TaskRecord, ended_by_envelope, from_wire, usual_record
 from .waits import believed_wait
 
@@ -123,7 +123,7 @@ def read_created(answer: Answer) -> str:
     envelope = _envelope(answer)
     if envelope is None and answer.status == 200 and (cut := _id_in(answer.body)) is not None:
         return cut
-    data = as_object(_checked(answer, envelope, creating=True)) or {}
+    data = task_of(_checked(answer, envelope, creating=True)) or {}
     task_id = id_of(data) or id_of(_leniently(answer.body) or {})
     if task_id is None:
         raise _unreadable(answer, "createTask answered 200 without a task id")
@@ -150,7 +150,7 @@ def read_record(answer: Answer, task_id: str = "") -> TaskRecord:
     data = _record_data(answer, envelope, task_id)
     if data in _NO_RECORD and envelope is not None and envelope.code == 200:
         raise NotFoundError(200, f"there is no record of task {task_id}", answer.status)
-    fields = as_object(data)
+    fields = task_of(data)
     if fields is None or (envelope is not None and envelope.code is None and not ids_of(fields)):
         raise _unreadable(answer, "recordInfo answered without a record")
     return from_wire(_own(answer, fields, task_id))
@@ -158,7 +158,7 @@ def read_record(answer: Answer, task_id: str = "") -> TaskRecord:
 
 def _own(answer: Answer, data: Any, task_id: str) -> dict[str, Any]:
     """The fields of a record that is the task's, whichever of its names it was asked for by."""
-    fields = as_object(data) or {}
+    fields = task_of(data) or {}
     names = ids_of(fields)
     if task_id and names and task_id not in names:
         raise _unreadable(answer, f"recordInfo answered with another task than {task_id}")
@@ -235,7 +235,7 @@ def _leniently(body: bytes) -> dict[str, Any] | None:
         value = lenient.read(body)
     except (ValueError, RecursionError):
         return None
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+    return as_object(value) if isinstance(value, (dict, list)) else None
 
 
 def _lenient_envelope(fields: dict[str, Any]) -> _Envelope | None:

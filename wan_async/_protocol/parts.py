@@ -42,12 +42,23 @@ def _id(value: Any) -> str | None:
 
 
 def as_object(value: Any) -> dict[str, Any] | None:
-    """A JSON object, given as one, as its text or alone in a list."""
+    """A JSON object, given as one, as its text, as the text of that, or alone in a list."""
     if isinstance(value, list):
         value = only[0] if len(only := cast("list[Any]", value)) == 1 else None
-    if isinstance(value, str) and value:
-        value = _read(value)
+    for _ in range(2):
+        if isinstance(value, str) and value:
+            value = _read(value)
     return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+
+
+def task_of(value: Any) -> dict[str, Any] | None:
+    """The fields of a task: an object that has its id, or the only one in it that does."""
+    fields = as_object(value)
+    if fields is None or ids_of(fields):
+        return fields
+    objects = [cast("dict[str, Any]", one) for one in fields.values() if isinstance(one, dict)]
+    tasks = [one for one in objects if ids_of(one)]
+    return tasks[0] if len(tasks) == 1 else fields
 
 
 def _read(text: str) -> Any:
@@ -73,20 +84,26 @@ def links_of(record: dict[str, Any], *, ended: bool = False) -> tuple[str, ...]:
     links = _links(record.get("resultJson"))
     if links or not ended:
         return links
-    return next((links for name in _ELSEWHERE if (links := _links(record.get(name)))), ()) or _links(record)
-
-
-def _links(result: Any) -> tuple[str, ...]:
-    fields = as_object(result)
-    given = result if fields is None else next((fields[name] for name in _LINKS if fields.get(name)), None)
-    if isinstance(given, str):
-        return tuple([link for link in _listed(given) if _LINK.match(link)])
-    listed = cast("list[Any]", given) if isinstance(given, list) else []
-    return tuple([link for one in listed if (link := _link(one))])
+    places = [record.get(name) for name in ("resultJson", *_ELSEWHERE)]
+    found = (_links(place, names) for names in (_LINKS, _LINKS_OF_ONE) for place in places)
+    return next((links for links in found if links), ()) or _links(record)
 
 
 _ELSEWHERE = ("response", "result", "output")
 _LINKS = ("resultUrls", "resultUrl", "result_urls", "urls", "videoUrls", "videoUrl", "video_url")
+_LINKS_OF_ONE = ("videos", "video", "url")
+"""Names that are believed where a task has ended and no other holds a link."""
+
+
+def _links(result: Any, names: tuple[str, ...] = _LINKS) -> tuple[str, ...]:
+    fields = as_object(result)
+    given = result if fields is None else next((fields[name] for name in names if fields.get(name)), None)
+    if isinstance(given, str):
+        return tuple([link for link in _listed(given) if _LINK.match(link)])
+    listed = cast("list[Any]", given if isinstance(given, list) else [given])
+    return tuple([link for one in listed if (link := _link(one))])
+
+
 _LINK = re.compile(r"(?i)https?://[^/\s]")
 
 
@@ -185,10 +202,22 @@ def number(value: Any) -> float | None:
     return read if 0 <= read < math.inf else None
 
 
-def when(value: Any) -> datetime | None:
-    """An aware time of Unix milliseconds."""
-    milliseconds = number(value)
+def milliseconds(value: Any) -> float | None:
+    """Unix milliseconds, given as such or as a date with its time, in UTC where it does not say."""
+    read = number(value)
+    if read is not None or not isinstance(value, str) or len(value) < len("2026-05-03T10:00"):
+        return read
     try:
-        return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
+        moment = datetime.fromisoformat(value.strip())
+        return number((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return None
+
+
+def when(value: Any) -> datetime | None:
+    """An aware time."""
+    given = milliseconds(value)
+    try:
+        return None if given is None else datetime.fromtimestamp(given / 1000, UTC)
     except (ValueError, OverflowError, OSError):
         return None

@@ -20,7 +20,7 @@ import msgspec
 
 from .._html import card
 from .._inputs.web_models import WebModel
-from .parts import ShownRequest, as_text, id_of, links_of, number, request_of, when
+from .parts import ShownRequest, as_text, id_of, links_of, milliseconds, number, request_of, when
 from .tokens import TOKEN
 
 _NO_REASON = frozenset({"", "0", "200", "null", "none", "ok", "success"})
@@ -194,7 +194,7 @@ def from_wire(data: dict[str, Any]) -> TaskRecord:
     code, message, completed = (
         as_text(data.get("failCode")),
         as_text(data.get("failMsg")),
-        number(data.get("completeTime")),
+        milliseconds(data.get("completeTime")),
     )
     state, word = _state(data.get("state"), links, completed, code, message)
     progress = number(data.get("progress"))
