@@ -7,12 +7,18 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
+from functools import partial
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from wan_async import ConfigurationError, FileLimits, RateLimit, WanClient
+from wan_async._limits.file import FileStorage
 from wan_async._limits.shared import SharedLimiter
+from wan_async._policy.shared_window import LOOK
 
 from .storages import call, shared
 
@@ -37,6 +43,28 @@ async def test_two_share_it_and_it_outlives_them(tmp_path: Path) -> None:
     left = sorted(first + second + await calls(limiter(path), 3))
     assert left[3] - left[0] >= 0.5
     assert left[6] - left[3] >= 0.5
+
+
+class _Slow(sqlite3.Connection):
+    """Reads what a file is while others make it one of limits."""
+
+    numbers = count()
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        found = super().execute(sql, parameters)
+        if sql == "PRAGMA application_id":
+            time.sleep(0.02 * (next(self.numbers) % 4))
+        return found
+
+
+async def test_many_begin_at_once_with_a_file_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=_Slow))
+    for number in range(4):
+        storages = [FileStorage(tmp_path / f"{number}.limits") for _ in range(8)]
+        await asyncio.gather(*(one.visit("a:submissions", LOOK, 60.0) for one in storages))
+        await asyncio.gather(*(one.aclose() for one in storages))
 
 
 async def test_the_key_is_not_in_it(tmp_path: Path) -> None:

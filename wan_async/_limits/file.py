@@ -10,7 +10,9 @@ import asyncio
 import os
 import sqlite3
 import time
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname  # pyright: ignore[reportDeprecated] - of Windows' own module, not of this
@@ -27,6 +29,9 @@ _APPLICATION = 0x77614C69
 _VERSION = 1
 _PATIENCE = 2.0
 """Seconds that a visit waits for others: one that was stopped in the middle of its own holds them all up."""
+
+_RETRY = 0.005
+"""Seconds until what waits for nobody is tried again."""
 
 _TABLE = "CREATE TABLE IF NOT EXISTS window (name TEXT PRIMARY KEY, state BLOB NOT NULL, kept_until REAL NOT NULL)"
 _READ = "SELECT state FROM window WHERE name = ?"
@@ -90,13 +95,8 @@ class FileStorage:
     def _visit(self, name: str, visit: Visit, keep: float) -> Turn:
         try:
             file = self._opened()
-            file.execute("BEGIN IMMEDIATE")
-            try:
+            with _transaction(file):
                 turn = self._visit_in(file, name, visit, keep)
-                file.execute("COMMIT")
-            except BaseException:
-                file.rollback()
-                raise
         except (sqlite3.Error, msgspec.MsgspecError, OSError) as error:
             self._close()
             raise self._as_ours(error) from None
@@ -132,19 +132,39 @@ class FileStorage:
         return known is not None and (found.st_dev, found.st_ino) == (known.st_dev, known.st_ino)
 
     def _begin(self, file: sqlite3.Connection) -> None:
-        ((application,),) = file.execute("PRAGMA application_id")
-        ((tables,),) = file.execute("SELECT count(*) FROM sqlite_master")
+        """Find a file of limits, or make one of a new file; others may be doing so too."""
+        if self._is_new(file):
+            self._as_wal(file)
+            with _transaction(file):
+                file.execute(f"PRAGMA application_id = {_APPLICATION}")
+                file.execute(f"PRAGMA user_version = {_VERSION}")
+                file.execute(_TABLE)
+        file.execute("PRAGMA synchronous = NORMAL")
+
+    def _is_new(self, file: sqlite3.Connection) -> bool:
+        """Whether nothing is in it; one that is not ours is refused."""
+        with _transaction(file, "DEFERRED"):  # all of one moment: another may be making it
+            ((application,),) = file.execute("PRAGMA application_id")
+            ((version,),) = file.execute("PRAGMA user_version")
+            ((tables,),) = file.execute("SELECT count(*) FROM sqlite_master")
         if application not in (0, _APPLICATION) or (not application and tables):
             raise ConfigurationError(f"limit_storage: {self._path} is not a file of limits; it was left untouched")
-        ((version,),) = file.execute("PRAGMA user_version")
         if version > _VERSION:
             raise ConfigurationError(f"limit_storage: {self._path} is of a newer version of wan_async")
-        if not application or not tables:
-            file.execute("PRAGMA journal_mode = WAL")
-            file.execute(f"PRAGMA application_id = {_APPLICATION}")
-            file.execute(f"PRAGMA user_version = {_VERSION}")
-            file.execute(_TABLE)
-        file.execute("PRAGMA synchronous = NORMAL")
+        return not application or not tables
+
+    def _as_wal(self, file: sqlite3.Connection) -> None:
+        """Switch it to a log, for which SQLite waits for nobody who does so too."""
+        end = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                file.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > end:
+                    raise
+                time.sleep(_RETRY)
+            else:
+                return
 
     def __del__(self) -> None:
         self._close()  # a client that was dropped, or whose loop is gone, did not close it
@@ -161,3 +181,14 @@ class FileStorage:
         if isinstance(error, msgspec.MsgspecError) or "malformed" in words or "not a database" in words:
             return ConfigurationError(f"limit_storage: {self._path} is damaged, or not a file of limits: {words}")
         return ConfigurationError(f"limit_storage: {self._path} cannot be used: {words}")
+
+
+@contextmanager
+def _transaction(file: sqlite3.Connection, kind: str = "IMMEDIATE") -> Generator[None]:
+    file.execute(f"BEGIN {kind}")
+    try:
+        yield
+        file.execute("COMMIT")
+    except BaseException:
+        file.rollback()
+        raise
