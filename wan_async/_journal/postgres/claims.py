@@ -48,12 +48,18 @@ WHERE item.batch = %(batch)s AND NOT item.seen AND item.id > %(after)s AND item.
         OR %(unseen)s AND item.state IN ('done', 'failed', 'unknown'))
 ORDER BY item.id LIMIT %(limit)s FOR UPDATE OF item SKIP LOCKED
 """
+# Sorted, as an intent's keys are: those who wait for the same dead worker take what it had at the same moment.
 _TAKE: Final[LiteralString] = f"""
 UPDATE wan_async_item AS item SET worker = %(worker)s,
     state = CASE item.state WHEN 'sending' THEN 'unknown' ELSE item.state END,
     error = CASE item.state WHEN 'sending' THEN asked.error ELSE item.error END,
     finished_at = CASE item.state WHEN 'sending' THEN clock_timestamp() ELSE item.finished_at END
-FROM unnest(%(key)b::text[], %(error)b::text[]) AS asked (key, error)
+FROM (
+    SELECT wanted.key, wanted.error
+    FROM unnest(%(key)b::text[], %(error)b::text[]) AS wanted (key, error)
+    JOIN wan_async_item AS held ON held.batch = %(batch)s AND held.key = wanted.key
+    ORDER BY held.key FOR UPDATE OF held
+) AS asked
 WHERE item.batch = %(batch)s AND item.key = asked.key AND NOT EXISTS (
     SELECT FROM wan_async_worker AS holder WHERE holder.id = item.worker AND holder.expires_at > clock_timestamp())
 RETURNING {COLUMNS}

@@ -7,10 +7,10 @@ import os
 import selectors
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from queue import SimpleQueue
-from typing import Any, Final, LiteralString, TypeGuard
+from typing import Any, Final, LiteralString, TypeGuard, TypeVar
 
 import psycopg
 
@@ -26,6 +26,8 @@ from .lease import LEASE, RENEWAL, Lease, moment
 from .rounds import Round, RoundPart
 from .session import Session
 from .writes import Many
+
+T = TypeVar("T")
 
 _WORKER: Final[LiteralString] = """
 INSERT INTO wan_async_worker (batch, host, pid, expires_at)
@@ -134,7 +136,7 @@ class PostgresDesk(Session):
 
     def _read(self, call: Job) -> Any:
         try:
-            return call.work(self, *call.args)
+            return self._again(call.work, self, *call.args)
         except (JournalError, ValueError, TypeError, OverflowError, *_REFUSALS) as refusal:
             return refusal
 
@@ -142,7 +144,7 @@ class PostgresDesk(Session):
         if not together.numbers:
             return
         try:
-            given = self._commit(together)
+            given = self._again(self._commit, together)
         except _REFUSALS as refusal:
             if len(together.numbers) == 1:
                 ((work, _),) = together.parts()
@@ -155,17 +157,17 @@ class PostgresDesk(Session):
         for number, result in given:
             results[number] = result
 
-    def _commit(self, together: Round) -> list[tuple[int, Any]]:
-        """One transaction; again where it and another worker's held each other up."""
+    def _again(self, work: Callable[..., T], *args: Any) -> T:
+        """Do what is one transaction; again where it and another worker's held each other up."""
         for times in range(_TIMES):
             try:
-                return self._commit_once(together)
+                return work(*args)
             except _AGAIN:
                 if times == _TIMES - 1:
                     raise
         raise AssertionError("not reached")
 
-    def _commit_once(self, together: Round) -> list[tuple[int, Any]]:
+    def _commit(self, together: Round) -> list[tuple[int, Any]]:
         over: list[tuple[int, Any]] = []
         if together.has(writes.intend) and not self._lease.holds():
             self._renew()  # what is claimed without a lease would be another's at once
@@ -202,7 +204,7 @@ class PostgresDesk(Session):
                 self._notify_others(now)
             if self.watch.due(now, heard=self._heard):
                 self._heard = False
-                self.watch.look()
+                self._again(self.watch.look)
             if not groups.empty():
                 return
             until = min(self._renew_at, self.watch.next_at, self._notify_at if self._notify else self._renew_at)
