@@ -218,13 +218,16 @@ class PostgresServer(Server):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
-    def database(self) -> str:
+    def database(self, *, encoding: str = "UTF8") -> str:
         """The URL of a new, empty database."""
         import psycopg
 
         name = f"test_{os.getpid()}_{next(self._numbers)}"
         with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
+            options = (
+                f"ENCODING {encoding} LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0" if encoding != "UTF8" else ""
+            )
+            connection.execute(f"CREATE DATABASE {name} {options}".encode())
         return self.url.removesuffix("postgres") + name
 
     def _command(self) -> list[str]:

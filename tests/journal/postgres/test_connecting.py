@@ -16,6 +16,7 @@ from wan_async._journal.postgres.store import PostgresStore
 from wan_async._journal.store import Fresh, JournalStore, Known
 from wan_async.errors import ConfigurationError, JournalError
 
+from ...databases import PostgresServer
 from ..stores import PostgresPlace, asked, claim, complete
 
 PASSWORD = "pass-w0rd-hidden"
@@ -61,6 +62,12 @@ async def test_a_newer_journal_is_refused_and_left_as_it_is(place: PostgresPlace
     assert isinstance(error, JournalError)
     assert "version 2" in str(error)
     assert place.sql("SELECT name FROM wan_async_batch") == [("batch",)]
+
+
+async def test_a_database_that_cannot_hold_any_text_is_refused(shared_postgres: PostgresServer) -> None:
+    place = PostgresPlace(shared_postgres.database(encoding="LATIN1"))
+    assert "holds text as LATIN1" in str(await refusal(place.where))
+    assert place.sql("SELECT count(*) FROM pg_class WHERE relname LIKE 'wan_async%%'") == [(0,)]
 
 
 async def test_a_role_that_may_only_use_the_tables_is_enough(place: PostgresPlace) -> None:

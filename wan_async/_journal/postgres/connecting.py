@@ -23,6 +23,7 @@ _DEFAULTS: Final = {
     "tcp_user_timeout": "10000",
 }
 _SECRETS: Final = ("password", "sslpassword")
+_ANY_TEXT: Final = ("UTF8", "SQL_ASCII")
 _LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended('wan_async_journal', 0))"
 _POOLED: Final = "SELECT pg_backend_pid() <> %s"
 
@@ -122,10 +123,20 @@ def make_tables(connection: Connection, place: Place) -> None:
             with connection.transaction():
                 connection.execute(_LOCK)
                 if not _one(connection, schema.IS_MADE):
+                    _require_any_text(connection, place)
                     connection.execute(schema.DDL)
     except psycopg.errors.InsufficientPrivilege as fault:
         raise JournalError(f"{place.shown} has no tables of a journal, and they cannot be made: {fault}") from None
     check_version(connection, place)
+
+
+def _require_any_text(connection: Connection, place: Place) -> None:
+    encoding = _one(connection, "SHOW server_encoding")
+    if encoding not in _ANY_TEXT:
+        raise JournalError(
+            f"{place.shown} holds text as {encoding}, which cannot hold all prompts; allowed: a database made with "
+            "ENCODING 'UTF8'"
+        )
 
 
 def check_version(connection: Connection, place: Place) -> None:

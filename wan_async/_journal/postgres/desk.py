@@ -48,8 +48,8 @@ RETURNING mine.in_time, EXISTS (
 _END: Final[LiteralString] = "UPDATE wan_async_worker SET expires_at = clock_timestamp() WHERE id = %s"
 _NOTIFY: Final[LiteralString] = "SELECT pg_notify(%s, '')"
 
-_REFUSALS: Final = (psycopg.IntegrityError, psycopg.DataError)
-"""Refusals of one write's values: the transaction is done again, write by write."""
+_REFUSALS: Final = (psycopg.IntegrityError, psycopg.DataError, psycopg.errors.ProgramLimitExceeded)
+"""Refusals of one write's values, as a key too long for an index: the transaction is done again, write by write."""
 
 _AGAIN: Final = (
     psycopg.errors.DeadlockDetected,

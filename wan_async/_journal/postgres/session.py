@@ -103,7 +103,10 @@ class Session:
 
     @contextlib.contextmanager
     def writing(self, *, pipelined: bool = False) -> Generator[None]:
-        """A transaction whose commit is on the disk; `pipelined`: in one round trip, results come at its end."""
+        """A transaction whose commit is on the disk; `pipelined`: in one round trip, results come at its end.
+
+        Where a pipeline breaks off, psycopg (3.3) takes for prepared what the server passed over: then nothing is.
+        """
         try:
             with self.connection.pipeline() if pipelined else contextlib.nullcontext():
                 self.connection.execute(_BEGIN)
@@ -111,6 +114,8 @@ class Session:
                 yield
                 self.connection.execute("COMMIT")
         except BaseException:
+            if pipelined:
+                self.connection.prepare_threshold = None
             with contextlib.suppress(psycopg.Error):
                 self.connection.execute("ROLLBACK")
             raise

@@ -282,7 +282,8 @@ def _send_withdrawals(desk: PostgresDesk, withdrawals: Sequence[Withdrawal]) -> 
 
 
 def _send_seen(desk: PostgresDesk, keys: Sequence[tuple[str, ...]]) -> Any:
-    return desk.send(_SEEN, {"key": [plain(key) for some in keys for key in some]})
+    """Marks of what could be written; of the others their errors were handed over."""
+    return desk.send(_SEEN, {"key": [plain(key) for some in keys for key in some if unfit(key) is None]})
 
 
 def _nothing(desk: PostgresDesk, asked: Sequence[Any], rows: list[tuple[Any, ...]]) -> list[None]:
