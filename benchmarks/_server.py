@@ -1,6 +1,6 @@
 """A provider that answers at once with canned bytes, in a process of its own, so that clients are what is measured.
 
-Each createTask gets an id of its own; every recordInfo is a finished task's, or every n-th look at a task finds it so.
+Each createTask gets an id of its own; every recordInfo is a finished task's, or every n-th poll of a task finds it so.
 SDKs of other services get their own shapes. A bare asyncio protocol: about 10 µs a request, so that one core serves
 more than any client here can ask.
 """
@@ -55,8 +55,8 @@ _OF_OTHERS = {b"/v1/predictions": _PREDICTION, b"/openai": _VIDEO, b"/runway": _
 class _Answers(asyncio.Protocol):
     created = 0
     delay = 0.0
-    looks = 1
-    looked_at: ClassVar[dict[bytes, int]] = {}
+    polls = 1
+    polled: ClassVar[dict[bytes, int]] = {}
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -97,10 +97,10 @@ class _Answers(asyncio.Protocol):
             self._transport.write(answer)
 
     def _record(self, task_id: bytes) -> bytes:
-        if self.looks > 1:
-            looks = self.looked_at.pop(task_id, 0) + 1
-            if looks < self.looks:
-                self.looked_at[task_id] = looks
+        if self.polls > 1:
+            polls = self.polled.pop(task_id, 0) + 1
+            if polls < self.polls:
+                self.polled[task_id] = polls
                 return _GENERATING % task_id
         return _RECORD % task_id
 
@@ -112,14 +112,14 @@ async def _serve() -> None:
 
 
 @contextmanager
-def serving(delay: float = 0.0, looks: int = 1) -> Generator[str]:
+def serving(delay: float = 0.0, polls: int = 1) -> Generator[str]:
     """Run the server in a process of its own; gives its URL.
 
     Args:
         delay: it answers after so many seconds.
-        looks: a task is done at that many looks.
+        polls: a task is done at that many polls.
     """
-    command = [sys.executable, "-m", "benchmarks._server", str(delay), str(looks)]
+    command = [sys.executable, "-m", "benchmarks._server", str(delay), str(polls)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         if process.stdout is None or process.stdin is None:
             raise RuntimeError("the server has no pipes")
@@ -130,5 +130,5 @@ def serving(delay: float = 0.0, looks: int = 1) -> Generator[str]:
 
 
 if __name__ == "__main__":
-    _Answers.delay, _Answers.looks = float(sys.argv[1]), int(sys.argv[2])
+    _Answers.delay, _Answers.polls = float(sys.argv[1]), int(sys.argv[2])
     asyncio.run(_serve())
