@@ -107,3 +107,14 @@ async def test_a_finished_batch_that_is_dropped_lets_its_journal_go(tmp_path: Pa
     finally:
         gc.enable()
     assert emulator.stats.created == 2
+
+
+async def test_a_batch_whose_next_outcome_is_waited_for_is_not_dropped() -> None:
+    emulator = Emulator(key="k", limit=None, seconds=0.1)
+    async with emulator.serve() as url, WanClient("k", base_url=url, polling=Polling(interval=0.1)) as wan:
+        results = await wan.batch(clips(1)).__aenter__()
+        waiting = asyncio.create_task(results.__anext__())
+        await asyncio.sleep(0.01)
+        del results
+        gc.collect()
+        assert (await waiting).ok

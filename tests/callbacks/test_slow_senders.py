@@ -58,6 +58,18 @@ async def test_a_sender_that_hangs_up_in_mid_body_is_no_error(kind: str, caplog:
     assert caplog.records == []
 
 
+async def test_a_body_that_cannot_be_unpacked_is_a_400_and_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    async with receiving_in("aiohttp", Callbacks(URL, KEY)) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST /wan/ HTTP/1.1\r\nHost: h\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}")
+        async with asyncio.timeout(5):
+            answer = await reader.read()
+        writer.close()
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert caplog.records == []
+
+
 async def test_connections_that_are_only_held_give_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(receiver, "CONNECTIONS", 8)
     callbacks = Callbacks(URL, KEY, bus=Bus())

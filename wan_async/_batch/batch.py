@@ -90,4 +90,4 @@ class Batch:
     def __anext__(self) -> Coroutine[Any, Any, Outcome]:
         if not self._run.entered:
             raise ConfigurationError("a batch is used inside `async with`")
-        return self._run.next()
+        return self._run.next(self)

@@ -121,8 +121,8 @@ class Run:
             self._help(self._take_over(), self._beside)
         self._feeding = self._task(self.feeder.run())
 
-    async def next(self) -> Outcome:
-        """The next outcome; see `Outbox.get`."""
+    async def next(self, batch: object = None) -> Outcome:
+        """The next outcome; see `Outbox.get`. Who waits for it holds the `batch`: one that nobody holds is dropped."""
         if os.getpid() != self._process:
             raise WanError("this batch belongs to the process that entered it; a forked one makes its own")
         if self._ledger.durable:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from aiohttp import ClientError, web
@@ -20,8 +21,9 @@ async def answer(request: web.Request, take: TakeCallback) -> web.Response:
             body = await _body(request)
     except TimeoutError:
         return await _hang_up(request, _response(reply(408, "the body did not come")))
-    except (ConnectionError, ClientError, web.RequestPayloadError):  # hung up in mid-body: nobody reads the answer
-        return _response(reply(400, "the body was cut short"))
+    except (ConnectionError, ClientError, web.RequestPayloadError):
+        cut = _response(reply(400, "the body was cut short, or cannot be unpacked"))
+        return cut if _is_gone(request) else await _hang_up(request, cut)
     return _response(await take(request.headers, body, url=request.path_qs))
 
 
@@ -36,13 +38,18 @@ async def _body(request: web.Request) -> bytes:
 
 
 async def _hang_up(request: web.Request, response: web.Response) -> web.Response:
-    """Answer, and end the connection; aiohttp itself would go on waiting for the body, for 10 s."""
+    """Answer, and end the connection; aiohttp itself would go on waiting for the body, for 10 s, or log its fault."""
     response.force_close()
-    await response.prepare(request)
-    await response.write_eof()
-    if request.transport is not None:
-        request.transport.close()
+    with suppress(ConnectionError):  # the sender was faster
+        await response.prepare(request)
+        await response.write_eof()
+    request.protocol.force_close()
     return response
+
+
+def _is_gone(request: web.Request) -> bool:
+    """True if the sender has hung up: nobody reads the answer."""
+    return request.transport is None or request.transport.is_closing()
 
 
 def _response(its: CallbackReply) -> web.Response:
