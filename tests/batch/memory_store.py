@@ -48,7 +48,9 @@ class MemoryJournal:
         self.rows: dict[str, Row] = {}
         self.changed = asyncio.Condition()
 
-    async def open(self, where: object, *, replay: Any, failed: Callable[[Exception], None]) -> MemoryStore:
+    async def open(
+        self, where: object, *, replay: Any, failed: Callable[[Exception], None], fetches: bool
+    ) -> MemoryStore:
         """As `open_store`: one writer, and what was in the air is unknown."""
         for row in self.rows.values():
             if row.entry.state is State.SENDING:
@@ -56,7 +58,9 @@ class MemoryJournal:
                 row.entry = msgspec.structs.replace(row.entry, state=State.UNKNOWN, error=error, reported=False)
         return MemoryStore(self, replay)
 
-    async def join(self, where: object, *, replay: Any, failed: Callable[[Exception], None]) -> MemoryStore:
+    async def join(
+        self, where: object, *, replay: Any, failed: Callable[[Exception], None], fetches: bool
+    ) -> MemoryStore:
         """As `open_store` of a database: one writer of many."""
         return MemoryStore(self, replay, shared=True)
 
@@ -190,6 +194,9 @@ class MemoryStore:
         for row in found:
             row.worker = self
         return [row.entry for row in found]
+
+    async def unfetched(self, after_id: int = 0, limit: int = 500) -> list[Entry]:
+        return await self.page((State.DONE,), after_id, limit)
 
     async def ended(self, key: str) -> LookedUp | TakenOver:
         async with self._journal.changed:

@@ -32,12 +32,12 @@ class Place(ABC):
     @abstractmethod
     def where(self) -> str: ...
 
-    async def open(self, replay: Replay = True) -> JournalStore:
-        return await open_store(self.where, replay=replay, failed=self.faults.append)
+    async def open(self, replay: Replay = True, *, fetches: bool = False) -> JournalStore:
+        return await open_store(self.where, replay=replay, failed=self.faults.append, fetches=fetches)
 
     @asynccontextmanager
-    async def opened(self, replay: Replay = True) -> AsyncGenerator[JournalStore]:
-        store = await self.open(replay)
+    async def opened(self, replay: Replay = True, *, fetches: bool = False) -> AsyncGenerator[JournalStore]:
+        store = await self.open(replay, fetches=fetches)
         try:
             yield store
         finally:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from .._journal.entries import Entry, State
 from .._journal.opening import Replay
 from ..errors import SubmissionUnknownError
-from .entries import ended_at, entry_outcome, item_of, of_others, running_of
+from .entries import ended_at, entry_outcome, is_unfetched, item_of, of_others, running_of
 from .outcome import Outcome
 from .stages import Attempt, Ended, Item, Lost, Stage, Unfetched, outcome_of
 
@@ -54,7 +54,8 @@ class Earlier:
 
     async def unfetched(self) -> list[tuple[Item, Unfetched]]:
         """Items that have ended and whose clip is to be fetched; of a page the oldest first: links expire."""
-        while self._fetch and (page := await self._page("unfetched", (State.DONE,))):
+        while self._fetch and (page := await self._store.unfetched(self._last_ids.get("unfetched", 0))):
+            self._last_ids["unfetched"] = page[-1].id
             wanted = sorted((entry for entry in page if self._is_unfetched(entry)), key=ended_at)
             if wanted:
                 await self._report(wanted)
@@ -97,7 +98,7 @@ class Earlier:
             await self._store.report(keys)
 
     def _is_unfetched(self, entry: Entry) -> bool:
-        return self._fetch and entry.state is State.DONE and entry.path is None and entry.record is not None
+        return self._fetch and is_unfetched(entry)
 
     def _is_replayed(self, entry: Entry) -> bool:
         taken = self._replay == "unseen" and entry.seen and entry.state is not State.UNKNOWN
@@ -117,7 +118,7 @@ class Earlier:
         if entry.state is State.RUNNING:
             return running_of(entry, time.time())
         if entry.state is not State.UNKNOWN or entry.reported:
-            return of_others(item, entry)
+            return of_others(item, entry, fetch=self._fetch)
         token = (await self._tokens([entry])).get(entry.key)
         lost = self._sought(entry, token or "")
         return lost if token else Ended(lost.attempt, outcome_of(item, None, lost.error))

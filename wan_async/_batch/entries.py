@@ -11,27 +11,27 @@ from typing import Any
 import msgspec
 
 from .._inputs.local_files import with_paths
-from .._journal.entries import Entry
+from .._journal.entries import Entry, State
 from .._journal.store import Conflict, Elsewhere, EndedElsewhere, Ending, Fresh, Known, LookedUp, Refused
 from .._protocol import TaskRecord
 from ..errors import ConfigurationError, InvalidInputError, JournalError
 from ..models import MODELS, CustomInput, WanInput, input_from
 from .outcome import Outcome
-from .stages import UNSENT, Attempt, Item, Running, Stage, outcome_of
+from .stages import UNSENT, Attempt, Item, Running, Stage, Unfetched, outcome_of
 
 _URL = re.compile("[a-z][a-z0-9]+://")
 _fields: Callable[[bytes], dict[str, Any]] = msgspec.json.Decoder(dict[str, Any]).decode
 
 
-def admitted(item: Item, known: LookedUp) -> tuple[Item, Stage | None]:
-    """The stage of an item, by what is known of it."""
+def admitted(item: Item, known: LookedUp, *, fetch: bool) -> tuple[Item, Stage | None]:
+    """The stage of an item, by what is known of it; `fetch`: whether clips are fetched."""
     match known:
         case Fresh(key=key):
             return (item if item.key else msgspec.structs.replace(item, key=key)), UNSENT
         case Known():
             return item, None
         case EndedElsewhere(entry=entry):
-            return item, of_others(item, entry)
+            return item, of_others(item, entry, fetch=fetch)
         case Elsewhere(key=key):
             return msgspec.structs.replace(item, key=key), known
         case Conflict(key=key):
@@ -40,9 +40,15 @@ def admitted(item: Item, known: LookedUp) -> tuple[Item, Stage | None]:
             return item, outcome_of(item, None, error)
 
 
-def of_others(item: Item, entry: Entry) -> Outcome:
-    """The outcome of another worker's submission for this item."""
-    return msgspec.structs.replace(entry_outcome(entry), index=item.index, input=item.input, replayed=True)
+def of_others(item: Item, entry: Entry, *, fetch: bool) -> Outcome | Unfetched:
+    """The outcome of another worker's submission for this item, whose clip that worker may not have fetched."""
+    outcome = msgspec.structs.replace(entry_outcome(entry), index=item.index, input=item.input, replayed=True)
+    return Unfetched(Attempt(entry.attempt), outcome) if fetch and is_unfetched(entry) else outcome
+
+
+def is_unfetched(entry: Entry) -> bool:
+    """Whether there is a clip, which is not fetched yet."""
+    return entry.state is State.DONE and entry.path is None and entry.record is not None
 
 
 def ending_of(attempt: Attempt, outcome: Outcome) -> Ending:

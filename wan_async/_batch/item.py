@@ -216,12 +216,12 @@ class Items:
             return await self._anothers(item, outcome)
         return Unfetched(ended.attempt, outcome) if outcome.ok and self._service.download is not None else outcome
 
-    async def _anothers(self, item: Item, outcome: Outcome) -> Outcome | None:
+    async def _anothers(self, item: Item, outcome: Outcome) -> Outcome | Unfetched | None:
         """The outcome of an item that another worker took over meanwhile; None where that one hands it over."""
         stage = await self.ledger.look_up(item)
         if isinstance(stage, Elsewhere):
             stage = await self._ended_elsewhere(item)
-        if stage is None or isinstance(stage, Outcome):
+        if stage is None or isinstance(stage, (Outcome, Unfetched)):
             return stage
         return outcome
 

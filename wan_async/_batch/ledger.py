@@ -98,7 +98,7 @@ class Ledger:
             return
         from .._journal import open_store  # with sqlite3: 7 ms that importing wan_async does without
 
-        self._store = store = await open_store(self._journal, replay=self._replay, failed=failed)
+        self._store = store = await open_store(self._journal, replay=self._replay, failed=failed, fetches=self._fetch)
         self.earlier = Earlier(store, self._replay, fetch=self._fetch, adopt_within=self._adopt_within)
         self.shared = store.shared
         if self._resubmit_unknown:
@@ -134,14 +134,15 @@ class Ledger:
         if self._store is None or (self._is_new and all(item.key for item in items)):
             return [(item, UNSENT) for item in items]
         asked = [Asked(item.key, item.input.model, item.content) for item in items]
-        return [admitted(item, known) for item, known in zip(items, await self._store.look_up(asked), strict=True)]
+        found = zip(items, await self._store.look_up(asked), strict=True)
+        return [admitted(item, known, fetch=self._fetch) for item, known in found]
 
     async def look_up(self, item: Item) -> Stage | None:
         """The stage of an item that this run is not, or no longer, to send."""
         if self._store is None:
             return None
         (known,) = await self._store.look_up([Asked(item.key, item.input.model, item.content)])
-        return admitted(item, known)[1]
+        return admitted(item, known, fetch=self._fetch)[1]
 
     async def ended(self, item: Item) -> Stage | None:
         """The stage of another worker's item once it has ended, is free again, or is left to this run."""
@@ -150,7 +151,7 @@ class Ledger:
         known = await self._store.ended(item.key)
         if isinstance(known, TakenOver):
             return await self.earlier.taken_over(item, known.entry)
-        return admitted(item, known)[1]
+        return admitted(item, known, fetch=self._fetch)[1]
 
     async def intend(self, item: Item, token: str | None) -> Attempt | Taken | Conflict | OverBudget | Refused:
         """Write the intent and the callback's token, before the POST; its price is set aside.

@@ -17,7 +17,7 @@ Replay: TypeAlias = bool | Literal["unseen"]
 
 
 async def open_store(
-    where: str | os.PathLike[str], *, replay: Replay, failed: Callable[[Exception], None]
+    where: str | os.PathLike[str], *, replay: Replay, failed: Callable[[Exception], None], fetches: bool = False
 ) -> JournalStore:
     """Open a journal for one run; what a killed run had in the air becomes UNKNOWN, with `reported` False.
 
@@ -25,6 +25,7 @@ async def open_store(
         where: the journal's file; nothing there, or an empty file, becomes a new one. Or the URL of a database, with
             the batch's name behind its `#`.
         replay: what this run is to hand over of what it did not make itself; a file's caller asks `page` for that.
+        fetches: whether this run fetches clips: what has none yet has not ended while another worker fetches it.
         failed: called in the event loop with the `JournalError` of a write that nobody waits for.
 
     Raises:
@@ -38,7 +39,7 @@ async def open_store(
         where = url  # what crash reporters see of this frame
         from .postgres.store import PostgresStore
 
-        return await PostgresStore.open(url, replay, failed)
+        return await PostgresStore.open(url, replay, failed, fetches=fetches)
     from .sqlite.store import SqliteStore
 
     return await SqliteStore.open(where, failed)

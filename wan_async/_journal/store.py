@@ -250,6 +250,10 @@ class JournalStore(Protocol):
         """
         ...
 
+    async def unfetched(self, after_id: int = 0, limit: int = 500) -> list[Entry]:
+        """Entries that are DONE without a path, by id; `shared`: this run's from now on, left by who is gone."""
+        ...
+
     async def ended(self, key: str) -> LookedUp | TakenOver:
         """Wait until what is `Elsewhere` is so no longer: what is known of it then.
 

@@ -45,14 +45,24 @@ FROM wan_async_item AS item LEFT JOIN wan_async_worker AS worker ON worker.id = 
 WHERE item.batch = %(batch)s AND NOT item.seen AND item.id > %(after)s AND item.key <> ALL(%(waiting)s)
     AND (worker.id IS NULL OR worker.expires_at <= clock_timestamp())
     AND (item.state IN ('sending', 'running') OR item.state = 'unknown' AND NOT item.reported
-        OR %(unseen)s AND item.state IN ('done', 'failed', 'unknown'))
+        OR %(unseen)s AND item.state IN ('done', 'failed', 'unknown')
+        OR %(fetches)s AND item.state = 'done' AND item.path IS NULL)
+ORDER BY item.id LIMIT %(limit)s FOR UPDATE OF item SKIP LOCKED
+"""
+_UNFETCHED: Final[LiteralString] = """
+SELECT item.key, item.state, NULL::float8
+FROM wan_async_item AS item LEFT JOIN wan_async_worker AS worker ON worker.id = item.worker
+WHERE item.batch = %(batch)s AND item.state = 'done' AND item.path IS NULL AND item.id > %(after)s
+    AND (worker.id IS NULL OR worker.expires_at <= clock_timestamp())
 ORDER BY item.id LIMIT %(limit)s FOR UPDATE OF item SKIP LOCKED
 """
 # Sorted, as an intent's keys are: those who wait for the same dead worker take what it had at the same moment.
 _TAKE: Final[LiteralString] = f"""
 UPDATE wan_async_item AS item SET worker = %(worker)s,
     state = CASE item.state WHEN 'sending' THEN 'unknown' ELSE item.state END,
-    error = CASE item.state WHEN 'sending' THEN asked.error ELSE item.error END,
+    error = CASE WHEN item.state = 'sending' THEN asked.error
+        WHEN %(fetches)s AND item.state = 'done' AND item.path IS NULL THEN NULL ELSE item.error END,
+    seen = false,
     finished_at = CASE item.state WHEN 'sending' THEN clock_timestamp() ELSE item.finished_at END
 FROM (
     SELECT wanted.key, wanted.error
@@ -76,13 +86,15 @@ class ClaimWatch:
     """The items of others that this worker waits for.
 
     Attributes:
+        fetches: whether this run fetches clips.
         next_at: when to look again at the latest.
     """
 
-    def __init__(self, desk: PostgresDesk, line: Line, replay: object) -> None:
+    def __init__(self, desk: PostgresDesk, line: Line, replay: object, fetches: bool) -> None:
         self._desk = desk
         self._line = line
         self._replay = replay
+        self.fetches = fetches
         self._waiters: dict[str, _Waiter] = {}
         self.next_at = float("inf")
 
@@ -125,12 +137,22 @@ class ClaimWatch:
             return Known(key)
         if entry.state in {State.SENDING, State.RUNNING} or (entry.state is State.UNKNOWN and not entry.reported):
             return None
+        if self.is_to_be_fetched(entry, lives=lives):
+            return None
         if self._replay is True:
             return EndedElsewhere(entry)
         if self._replay != "unseen" or entry.seen:
             return Known(key)
         first = self._waiters[key].expires_at
         return Known(key) if lives and first is not None and expires_at is not None and expires_at > first else None
+
+    def is_to_be_fetched(self, entry: Entry, *, lives: bool) -> bool:
+        """Whether this run wants its clip, and who has it fetches that, or died before."""
+        if not self.fetches or entry.state is not State.DONE or entry.path is not None:
+            return False
+        if lives:  # a loop is handed it after that
+            return entry.error is None and not entry.seen
+        return self._replay is True or not entry.seen
 
     def _notify(self, key: str, known: LookedUp | TakenOver) -> None:
         self._line.notify(settle, self._waiters.pop(key).future, known)
@@ -144,15 +166,25 @@ class ClaimWatch:
             "limit": limit,
             "waiting": list(self._waiters),
             "unseen": self._replay == "unseen",
+            "fetches": self.fetches,
         }
+        return self._take_found(_LEFT, values)
+
+    def unfetched(self, after_id: int, limit: int) -> list[Entry]:
+        """Entries without a clip, seen or not, that nobody has who lives; they are this worker's from now on."""
+        if self._replay is True or not self.fetches:
+            return []
+        return self._take_found(_UNFETCHED, {"after": after_id, "limit": limit})
+
+    def _take_found(self, statement: LiteralString, values: dict[str, Any]) -> list[Entry]:
         with self._desk.writing():
-            left = self._desk.send(_LEFT, values).fetchall()
-            return self._take(left, within=True)
+            return self._take(self._desk.send(statement, values).fetchall(), within=True)
 
     def _take(self, left: Sequence[tuple[Any, ...]], *, within: bool = False) -> list[Entry]:
         if not left:
             return []
-        values = {"key": [key for key, _, _ in left], "error": [in_the_air(sent_at) for _, _, sent_at in left]}
+        errors = [in_the_air(sent_at) for _, _, sent_at in left]
+        values = {"key": [key for key, _, _ in left], "error": errors, "fetches": self.fetches}
         if within:
             rows = self._desk.send(_TAKE, values).fetchall()
         else:

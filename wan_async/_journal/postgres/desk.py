@@ -70,7 +70,7 @@ class PostgresDesk(Session):
         watch: what is waited for.
     """
 
-    def __init__(self, place: Place, line: Line, lease: Lease, replay: object) -> None:
+    def __init__(self, place: Place, line: Line, lease: Lease, replay: object, fetches: bool) -> None:
         """Connect, make the tables if need be, and begin as a new worker of the batch.
 
         Raises JournalError: not to be reached, of a newer version, or the batch was moved to another place.
@@ -81,7 +81,7 @@ class PostgresDesk(Session):
         with self.opening():
             self._begin()
         self.keys = KeyMaker()
-        self.watch = ClaimWatch(self, line, replay)
+        self.watch = ClaimWatch(self, line, replay, fetches)
         self._renew_at = time.monotonic() + RENEWAL
         self._waits = self._others_wait = self._notify = False
         self._notify_at = 0.0
@@ -232,6 +232,10 @@ class PostgresDesk(Session):
         in_time, self._others_wait = rows[0]
         self._lease.renewed(asked_at, in_time=in_time)
         self._renew_at = time.monotonic() + RENEWAL
+
+    def changed(self) -> None:
+        """Have those notified who wait."""
+        self._notify = True
 
     def _notify_others(self, now: float) -> None:
         self._notify = False

@@ -26,13 +26,15 @@ COLUMNS: Final[LiteralString] = """
 """
 
 _LOOK_UP: Final[LiteralString] = f"""
-SELECT asked.number, item.worker, item.model = asked.model AND item.input = asked.input, {COLUMNS}
+SELECT asked.number, item.worker, coalesce(worker.expires_at > clock_timestamp(), false),
+    item.model = asked.model AND item.input = asked.input, {COLUMNS}
 FROM unnest(%b::text[], %b::text[], %b::text[]) WITH ORDINALITY AS asked (key, model, input, number)
 JOIN wan_async_item AS item ON item.batch = %s AND item.key = asked.key
+LEFT JOIN wan_async_worker AS worker ON worker.id = item.worker
 """  # noqa: S608
 # Where no outcome is handed over again, the long columns stay where they are.
 _LOOK_UP_SHORTLY: Final[LiteralString] = """
-SELECT asked.number, item.worker, item.model = asked.model AND item.input = asked.input, 0, 0, item.key, '', '',
+SELECT asked.number, item.worker, NULL, item.model = asked.model AND item.input = asked.input, 0, 0, item.key, '', '',
     item.state, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, item.reported::int, item.attempt, item.seen::int
 FROM unnest(%b::text[], %b::text[], %b::text[]) WITH ORDINALITY AS asked (key, model, input, number)
 JOIN wan_async_item AS item ON item.batch = %s AND item.key = asked.key
@@ -134,7 +136,7 @@ def _key(desk: PostgresDesk, item: Asked) -> str | Refused:
 def _looked_up(desk: PostgresDesk, key: str, row: list[Any] | None, replay: object) -> LookedUp:
     if row is None:
         return Fresh(key)
-    worker, same, *columns = row
+    worker, lives, same, *columns = row
     state, reported, seen = columns[_STATE], columns[_REPORTED], columns[_SEEN]
     if not same:
         return Conflict(key)
@@ -145,8 +147,11 @@ def _looked_up(desk: PostgresDesk, key: str, row: list[Any] | None, replay: obje
     if state in {State.SENDING, State.RUNNING} or (state == State.UNKNOWN and not reported):
         return Elsewhere(key)
     if replay is True:
-        return EndedElsewhere(entry_of(entry_row(columns)))
-    return Elsewhere(key) if replay == "unseen" and not seen else Known(key)
+        entry = entry_of(entry_row(columns))
+        fetched_there = lives and desk.watch.is_to_be_fetched(entry, lives=True)
+        return Elsewhere(key) if fetched_there else EndedElsewhere(entry)
+    waits = replay == "unseen" or (desk.watch.fetches and state == State.DONE)
+    return Elsewhere(key) if waits and not seen else Known(key)
 
 
 def page(session: Session, states: Collection[State], after_id: int, limit: int) -> list[Entry]:
@@ -184,6 +189,7 @@ def save(desk: PostgresDesk, key: str, path: str) -> None:
         written = desk.send(_SAVE, {"key": plain(key), "path": path_to_text(path_to_column(path))}).rowcount
     if written != 1:
         raise JournalError(f"{key!r} is not done")
+    desk.changed()
 
 
 def report(desk: PostgresDesk, keys: Sequence[str]) -> None:

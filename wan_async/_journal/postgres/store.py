@@ -33,7 +33,9 @@ class PostgresStore:
         self._claims: dict[str, int] = {}  # of what is not accepted yet, the lapses of the lease before it was claimed
 
     @classmethod
-    async def open(cls, url: str, replay: object, failed: Callable[[Exception], None]) -> Self:
+    async def open(
+        cls, url: str, replay: object, failed: Callable[[Exception], None], *, fetches: bool = False
+    ) -> Self:
         """Connect, and begin as a worker of the batch that the URL names behind its `#`.
 
         Raises:
@@ -41,7 +43,7 @@ class PostgresStore:
             JournalError: not to be reached, of a newer version, or the batch was moved to another place.
         """
         place, lease = connecting.place_of(url), Lease()
-        writer = Writer(place.shown, lambda line: PostgresDesk(place, line, lease, replay), failed)
+        writer = Writer(place.shown, lambda line: PostgresDesk(place, line, lease, replay, fetches), failed)
         _watch(lease, silent=False)
         try:
             await writer.opened()
@@ -99,6 +101,9 @@ class PostgresStore:
     async def take_over(self, after_id: int = 0, limit: int = 500) -> list[Entry]:
         return await self._writer.read(_take_over, after_id, limit)
 
+    async def unfetched(self, after_id: int = 0, limit: int = 500) -> list[Entry]:
+        return await self._writer.read(_unfetched, after_id, limit)
+
     async def ended(self, key: str) -> LookedUp | TakenOver:
         future = self._writer.future()
         try:
@@ -141,6 +146,10 @@ def _watch(lease: Lease, *, silent: bool) -> None:
 
 def _take_over(desk: PostgresDesk, after_id: int, limit: int) -> list[Entry]:
     return desk.watch.take_over(after_id, limit)
+
+
+def _unfetched(desk: PostgresDesk, after_id: int, limit: int) -> list[Entry]:
+    return desk.watch.unfetched(after_id, limit)
 
 
 def _wait_for(desk: PostgresDesk, key: str, future: asyncio.Future[Any]) -> None:

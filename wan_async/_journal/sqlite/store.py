@@ -74,6 +74,14 @@ class SqliteStore:
     async def take_over(self, after_id: int = 0, limit: int = 500) -> list[Entry]:
         return await self._writer.read(reads.take_over, after_id, limit)
 
+    async def unfetched(self, after_id: int = 0, limit: int = 500) -> list[Entry]:
+        while page := await self.page((State.DONE,), after_id, limit):
+            found = [entry for entry in page if entry.path is None]
+            if found:
+                return found
+            after_id = page[-1].id
+        return []
+
     async def ended(self, key: str) -> LookedUp:
         """At once: a file has no other worker."""
         return Known(key)
