@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 from .errors import ConfigurationError
 
@@ -57,6 +58,15 @@ async def connected(url: str, seconds: float, make: Callable[[AsyncConnection], 
         await connection.close()
         raise
     return connection
+
+
+def is_misread(url: str, read: Mapping[str, Any]) -> bool:
+    """Whether a part of the password was read as something else, and would be told: its `@` or `/` is not `%XX`."""
+    ports = str(read.get("port") or "").split(",")
+    readable = all(port.isdecimal() or not port for port in ports)
+    parts = urlsplit(url)
+    cut = "@" in parts.path and "@" not in parts.netloc and ":" in parts.netloc
+    return cut or "@" in str(read.get("host") or "")[1:] or not readable
 
 
 @contextmanager

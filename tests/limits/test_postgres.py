@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -48,7 +49,53 @@ async def test_a_database_that_is_not_there_is_said_and_the_password_is_not(shar
     assert "hunter2" not in str(caught.value) + repr(PostgresLimits(url)) + str(PostgresLimits(url))
 
 
-def test_a_url_that_is_none_is_refused_at_once() -> None:
-    with pytest.raises(ConfigurationError) as caught:
-        PostgresLimits("postgresql://me:hunter2@host/db?nonsense=1")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:hunter2@host/db?nonsense=1",
+        "postgresql://me:hunter2/hunter2@host/db",
+        "postgresql://me:1234/hunter2@host/db",
+        "postgresql://me:hunter2@hunter2@host/db",
+    ],
+)
+def test_a_url_that_is_none_is_refused_at_once(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="%XX") as caught:
+        PostgresLimits(url)
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("sign", ["?", "#"])
+def test_signs_in_a_password_that_only_libpq_reads_so_are_not_shown(sign: str) -> None:
+    limits = PostgresLimits(f"postgresql://me:hunter2{sign}hunter2@host/db")
+    assert repr(limits) == "PostgresLimits('postgresql://…')"
+
+
+DROPPED: list[LiteralString] = [
+    "DROP TABLE wan_async_limit",
+    "DROP FUNCTION wan_async_limit_visit",
+    "ALTER FUNCTION wan_async_limit_visit RENAME TO older; "
+    "CREATE FUNCTION wan_async_limit_visit() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+]
+
+
+@pytest.mark.parametrize("dropping", DROPPED)
+async def test_what_was_dropped_is_made_again_and_counts_as_a_full_window(
+    shared_postgres: PostgresServer, dropping: LiteralString
+) -> None:
+    url = shared_postgres.database()
+    limiter = shared(url, LIMIT)
+    limiter.hold()
+    before = await call(limiter)
+    with psycopg.connect(url, autocommit=True) as connection:
+        for statement in dropping.split("; "):
+            connection.execute(statement)
+    assert await call(limiter) - before >= (LIMIT.per if "TABLE" in dropping else 0)
+    await limiter.release()
+
+
+async def test_a_role_without_a_schema_is_refused(shared_postgres: PostgresServer) -> None:
+    limiter = shared(f"{shared_postgres.database()}?options=-csearch_path%3Dnowhere", LIMIT)
+    limiter.hold()
+    with pytest.raises(ConfigurationError, match="no schema"):
+        await asyncio.wait_for(limiter.acquire(), 5)
+    await limiter.release()

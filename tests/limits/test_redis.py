@@ -38,9 +38,21 @@ async def test_a_password_that_is_refused_is_said_and_not_shown(shared_redis: Re
     assert "hunter2" not in str(caught.value) + repr(RedisLimits(url)) + str(RedisLimits(url))
 
 
-def test_a_url_that_is_none_is_refused_at_once() -> None:
-    with pytest.raises(ConfigurationError) as caught:
-        RedisLimits("redis://me:hunter2@host:port/0")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://me:hunter2@host:port/0",
+        "redis://me:hunter2@host/0?nonsense=1",
+        "redis://:hunter2/hunter2@host/0",
+        "redis://:1234/hunter2@host/0",
+        "redis://:hunter2#hunter2@host/0",
+        "redis://:hunter2?hunter2@host/0",
+        "unix://me:hunter2/hunter2@/run/redis",
+    ],
+)
+def test_a_url_that_is_none_is_refused_at_once(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="%XX") as caught:
+        RedisLimits(url)
     assert "hunter2" not in str(caught.value)
 
 

@@ -22,6 +22,7 @@ from .._psycopg import (
     conninfo_to_dict,
     errors,
     hanging_up_after,
+    is_misread,
     require_its_loop,
 )
 from ..errors import ConfigurationError
@@ -33,15 +34,13 @@ _VISIT: LiteralString = """
 SELECT * FROM wan_async_limit_visit(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,
                                     %s, %s)"""
 _IS_MADE: LiteralString = """
-SELECT EXISTS (SELECT FROM pg_proc WHERE proname = 'wan_async_limit_visit' AND pg_function_is_visible(oid))"""
+SELECT EXISTS (
+    SELECT FROM pg_proc WHERE proname = 'wan_async_limit_visit' AND pronargs = 23 AND pg_function_is_visible(oid)
+) AND EXISTS (SELECT FROM pg_class WHERE relname = 'wan_async_limit' AND pg_table_is_visible(oid))"""
 _ALONE: LiteralString = "SELECT pg_advisory_xact_lock(hashtextextended('wan_async_limit', 0))"
-_NEVER = (
-    errors.InvalidAuthorizationSpecification,
-    errors.InvalidPassword,
-    errors.InvalidCatalogName,
-    errors.InsufficientPrivilege,
-    errors.SyntaxErrorOrAccessRuleViolation,
-)
+_NEVER = (errors.InvalidAuthorizationSpecification, errors.InvalidPassword, errors.ProgrammingError)
+_GONE = (errors.UndefinedTable, errors.UndefinedFunction)
+"""Errors of what was dropped: the next connection makes it again, and the state was lost."""
 
 
 @documented
@@ -53,9 +52,12 @@ class PostgresLimits(StoredLimits, frozen=True):
     def check(self) -> None:
         """Refuse a URL that psycopg cannot read."""
         try:
-            conninfo_to_dict(self.url)
+            misread = is_misread(self.url, conninfo_to_dict(self.url))
         except PsycopgError:
-            words = f"{place(self.url)!r} is not allowed; allowed: postgresql://user@host:port/database"
+            misread = True
+        if misread:
+            allowed = "postgresql://user@host:port/database, with %XX for a password's signs"
+            words = f"{place(self.url)!r} is not allowed; allowed: {allowed}"
             raise ConfigurationError(f"limit_storage: {words}") from None
 
     def connect(self) -> PostgresStorage:
@@ -117,7 +119,8 @@ class PostgresStorage:
     def _as_ours(self, error: Exception) -> Exception:
         words = " ".join(f"{type(error).__name__}: {error}".split())
         refused = "authentication failed" in words or "does not exist" in words or "no pg_hba.conf entry" in words
-        if isinstance(error, _NEVER) or (isinstance(error, errors.OperationalError) and refused):
+        never = isinstance(error, _NEVER) and not isinstance(error, _GONE)
+        if never or (isinstance(error, errors.OperationalError) and refused):
             return ConfigurationError(f"limit_storage: PostgreSQL refused: {words}")
         return StorageAwayError(words)
 

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable
 from importlib.resources import files
 from typing import cast
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -21,7 +22,6 @@ from .storage import StorageAwayError, StoredLimits, place
 try:
     from redis import exceptions
     from redis.asyncio import ConnectionPool, Redis
-    from redis.asyncio.connection import parse_url
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
 except ModuleNotFoundError as _missing:
@@ -45,10 +45,14 @@ class RedisLimits(StoredLimits, frozen=True):
 
     def check(self) -> None:
         """Refuse a URL that redis cannot read."""
+        parts = urlsplit(self.url)
         try:
-            parse_url(self.url)
+            if parts.netloc and "@" not in parts.netloc and "@" in parts.path + parts.fragment:
+                raise ValueError("a password's / or #")
+            # Only a connection knows what options there are; it is not opened.
+            ConnectionPool.from_url(self.url).make_connection()  # pyright: ignore[reportUnknownMemberType]
         except (ValueError, TypeError, AttributeError):
-            words = f"{place(self.url)!r} is not allowed; allowed: {_ALLOWED}"
+            words = f"{place(self.url)!r} is not allowed; allowed: {_ALLOWED}, with %XX for a password's signs"
             raise ConfigurationError(f"limit_storage: {words}") from None
 
     def connect(self) -> RedisStorage:

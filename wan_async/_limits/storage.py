@@ -96,8 +96,10 @@ class StoredLimits(msgspec.Struct, frozen=True):
 
 
 def place(url: str) -> str:
-    """The URL without user, password and options."""
+    """The URL without user, password and options; its scheme alone where a `/`, `?` or `#` may be the password's."""
     parts = urlsplit(url)
+    if url.count("@") > parts.netloc.count("@"):
+        return f"{parts.scheme}://…"
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 

@@ -36,6 +36,7 @@ SECRET = "hunter2%40"
         ("postgres://u:p@host:1/db?sslmode=require#a%20b", "postgresql://u@host:1/db#a b", "a b"),
         ("postgresql:///db?host=/tmp&password=p#ü", "postgresql:///db#ü", "ü"),
         ("postgresql://", "postgresql://#default", "default"),
+        ("postgresql://user:hunter2%40?hunter2%40@host:1/db#b", "postgresql://user/host/1/db#b", "b"),
     ],
 )
 def test_a_url_names_database_and_batch_and_is_shown_without_its_password(url: str, shown: str, batch: str) -> None:
@@ -50,6 +51,8 @@ def test_a_url_names_database_and_batch_and_is_shown_without_its_password(url: s
         f"postgresql://user:{SECRET}@host:port/db",
         f"postgresql://user:{SECRET}@host/db?nosuchoption=1",
         f"postgresql://user:{SECRET}@[::1/db",
+        f"postgresql://user:1234/{SECRET}@host/db",
+        f"postgresql://user:{SECRET}@hunter2@host/db",
         f"postgresql://user:{SECRET}@host/db#a%00b",
         f"postgresql://user:{SECRET}@host/db#\ud83d",
     ],

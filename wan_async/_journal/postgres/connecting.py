@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from ..._protocol.secrets import Secret
-from ..._psycopg import conninfo_to_dict, make_conninfo, psycopg
+from ..._psycopg import conninfo_to_dict, is_misread, make_conninfo, psycopg
 from ..._words import one_line
 from ...errors import ConfigurationError, JournalError
 from . import schema
@@ -68,16 +69,22 @@ def _read(url: str) -> Place | None:
     database, _, fragment = url.partition("#")
     batch = unquote(fragment) or "default"
     try:
-        ports = str(conninfo_to_dict(database).get("port") or "").split(",")
-        parts = urlsplit(database)
+        read = conninfo_to_dict(database)
         batch.encode()
-        user = "" if parts.username is None else f"{parts.username}@"
+        way = None if is_misread(database, read) else _way(database, read)
     except (psycopg.Error, ValueError):
         return None
-    host = parts.netloc.rpartition("@")[2]
-    shown = f"postgresql://{user}{host}{parts.path}#{batch}"
-    readable = "\0" not in batch and all(port.isdecimal() or not port for port in ports)
-    return Place(Secret(database), batch, shown) if readable else None
+    return None if way is None or "\0" in batch else Place(Secret(database), batch, f"postgresql://{way}#{batch}")
+
+
+def _way(database: str, read: Mapping[str, Any]) -> str:
+    """User, host and database; as libpq reads them, where the password has signs that a URL's has not."""
+    parts = urlsplit(database)
+    if database.count("@") == parts.netloc.count("@"):
+        user = "" if parts.username is None else f"{parts.username}@"
+        return f"{user}{parts.netloc.rpartition('@')[2]}{parts.path}"
+    place = [str(read[name]) for name in ("user", "host", "port", "dbname") if read.get(name)]
+    return "/".join(place)
 
 
 def connect(place: Place) -> Connection:
