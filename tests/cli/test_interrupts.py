@@ -41,20 +41,33 @@ async def test_the_first_signal_stops_and_the_next_ones_leave() -> None:
     assert len(told) == 5
 
 
-async def test_sigterm_is_as_good_as_ctrl_c() -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+async def test_the_end_of_a_process_or_a_terminal_is_as_good_as_ctrl_c(number: signal.Signals) -> None:
     stopped = asyncio.Event()
 
     async def work() -> None:
         with interruptible(stopped.set):
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), number)
             await stopped.wait()
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), number)
             await asyncio.Event().wait()
 
     async with asyncio.timeout(5):
         with pytest.raises(asyncio.CancelledError):
             await asyncio.create_task(work())
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert signal.getsignal(number) is signal.SIG_DFL
+
+
+async def test_a_closed_terminal_is_not_heard_under_nohup() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with interruptible(lambda: None) as interrupts:
+            os.kill(os.getpid(), signal.SIGHUP)
+            await asyncio.sleep(0.01)
+            assert interrupts.count == 0
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 # loops like those of Windows

@@ -1,15 +1,16 @@
-"""Ctrl-C, SIGTERM and Ctrl-Break, on every system: the first asks to stop, the second leaves."""
+"""Ctrl-C, SIGTERM, Ctrl-Break and a closed terminal, on every system: the first asks to stop, the second leaves."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 
 GRACE = 2.0
 """Seconds for submissions in the air to be answered: those on record took 0.48 s, at the median."""
-_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name))
+_NAMES = ("SIGINT", "SIGTERM", "SIGBREAK")
+_SIGNALS: list[signal.Signals] = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
 
 
 class Interrupts:
@@ -51,32 +52,40 @@ def interrupted() -> Generator[asyncio.Event]:
         yield stopped
 
 
+def _heeded() -> list[signal.Signals]:
+    """The signals that are heard: that of a closed terminal too, unless nohup had it ignored."""
+    hangup: signal.Signals | None = getattr(signal, "SIGHUP", None)
+    is_heard = hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN
+    return [*_SIGNALS, *((hangup,) if hangup is not None and is_heard else ())]
+
+
 @contextlib.contextmanager
 def _handling(on_signal: Callable[[], None]) -> Generator[None]:
     """Within, signals call `on_signal` in the running loop."""
     loop = asyncio.get_running_loop()
+    heeded = _heeded()
     try:
-        for number in _SIGNALS:
+        for number in heeded:
             loop.add_signal_handler(number, on_signal)
     except NotImplementedError:  # Windows' loops have none
-        with _handled_by_python(lambda: loop.call_soon_threadsafe(on_signal)):
+        with _handled_by_python(heeded, lambda: loop.call_soon_threadsafe(on_signal)):
             yield
         return
     try:
         yield
     finally:
-        for number in _SIGNALS:
+        for number in heeded:
             loop.remove_signal_handler(number)
 
 
 @contextlib.contextmanager
-def _handled_by_python(on_signal: Callable[[], object]) -> Generator[None]:
+def _handled_by_python(heeded: Sequence[signal.Signals], on_signal: Callable[[], object]) -> Generator[None]:
     """The same by `signal.signal`: a loop in the main thread wakes up for it, on Windows too."""
 
     def handle(number: int, frame: object) -> None:
         on_signal()
 
-    before = {number: signal.signal(number, handle) for number in _SIGNALS}
+    before = {number: signal.signal(number, handle) for number in heeded}
     try:
         yield
     finally:
