@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wan_async import ConfigurationError, InvalidInputError, Wan22TextToVideoTurbo, Wan26ImageToVideo
-from wan_async._cli.places import opened
 from wan_async._cli.reading import rows
 from wan_async._cli.root import run
 from wan_async._cli.rows import InputLine, InputRow, Reading
+from wan_async._cli.sources import opened
 from wan_async.emulator import Fault
 
 from .shell import MODEL, parquet_rows, shell
@@ -63,15 +63,71 @@ def test_tabs_semicolons_and_marks_are_understood(text: str) -> None:
 
 def test_utf16_is_read_by_its_mark_and_other_letters_are_refused_in_words(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
-    for encoding in ("utf-16", "utf-8", "utf-8-sig"):
+    for encoding in ("utf-16", "utf-32", "utf-8", "utf-8-sig"):
         path.write_text("prompt\nfüchse 🦊\n", encoding=encoding)
         with opened(str(path)) as file:
             assert list(rows(file, TURBO)) == [(2, InputLine(None, fox("füchse 🦊")))]
-    with pytest.raises(ConfigurationError, match="save it as UTF-8"):
+    path.write_bytes("prompt\rfüchse 🦊\r".encode())  # an old Mac's line ends
+    with opened(str(path)) as file:
+        assert list(rows(file, TURBO)) == [(2, InputLine(None, fox("füchse 🦊")))]
+    with pytest.raises(ConfigurationError, match=r"line 2: .* save it as UTF-8"):
         read("prompt\nfüchse\n".encode("latin-1"))
     path.write_bytes(b"\xff\xfe\x00\xd8")
     with pytest.raises(ConfigurationError, match="save it as UTF-8"), opened(str(path)):
         pass
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"PAR1\x15\x04", "is Parquet"),
+        (b"PK\x03\x04\x14", "is a spreadsheet"),
+        (b"\x1f\x8b\x08\x08", "is compressed"),
+        ("prompt\na fox\n".encode("utf-16-le"), "is not text"),  # without its mark
+    ],
+)
+def test_what_is_no_text_is_told_in_one_line(content: bytes, told: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(content)
+    with (
+        pytest.raises(ConfigurationError, match=rf"a.jsonl {told}.*: save it as CSV or JSONL, in UTF-8"),
+        opened(str(path)),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    "text", ["sep=;\nprompt;seed\na fox;7\n", "sep=|\r\nprompt|seed\r\na fox|7\r\n", "\n\nprompt,seed,,\na fox,7,,\n"]
+)
+def test_what_spreadsheets_add_is_no_column(text: str) -> None:
+    ((_, line),) = read(text)
+    assert line == InputLine(None, fox("a fox", seed=7))
+
+
+def test_a_text_in_a_column_without_a_name_is_not_lost() -> None:
+    ((_, bad),) = read("prompt,seed,\na fox,7,in the rain\n")
+    assert "a column without a name" in str(bad)
+
+
+def test_the_column_of_keys_may_be_a_field_too_and_must_be_there() -> None:
+    for key, columns in (("prompt", {}), ("Title", {"Title": "prompt"})):
+        reading = Reading(format="csv", model=MODEL, key=key, columns=columns)
+        assert read(f"{key}\na fox\n", reading) == [(2, InputLine("a fox", fox("a fox")))]
+    flat = Reading(model=MODEL, key="prompt")
+    assert read('{"prompt": "a fox"}\n', flat) == [(1, InputLine("a fox", fox("a fox")))]
+    with pytest.raises(ConfigurationError, match="no column 'kye'; did you mean 'key'"):
+        read("key,prompt\n1,a fox\n", Reading(format="csv", model=MODEL, key="kye"))
+
+
+def test_models_may_be_named_without_their_prefix_and_must_be_named() -> None:
+    short = MODEL.removeprefix("wan/")
+    assert read(f"model,prompt\n{short},a fox\n", Reading(format="csv")) == [(2, InputLine(None, fox("a fox")))]
+    line = msgspec.json.encode({"model": short, "input": {"prompt": "a fox"}})
+    assert read(line, Reading()) == [(1, InputLine(None, fox("a fox")))]
+    with pytest.raises(ConfigurationError, match="there is no model: --model is that of all rows"):
+        read("prompt\na fox\n", Reading(format="csv"))
+    ((_, bad),) = read("model,prompt\nwan/9,a fox\n", Reading(format="csv"))
+    assert str(bad) == "model: 'wan/9' is not allowed; allowed: one of `wan-async models`"
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,13 @@ def test_a_choice_that_stands_as_text_and_as_a_number_is_told_once_and_sent_as_t
 
 @pytest.mark.parametrize(
     ("given", "hint"),
-    [("PROMT", "; did you mean 'prompt'?"), ("seed", ""), ("p" * 500, ""), (7, "")],
+    [
+        ("PROMT", "; did you mean 'prompt'?"),
+        ("image", "; did you mean 'image_urls' or 'image_url'?"),
+        ("seed", ""),
+        ("p" * 500, ""),
+        (7, ""),
+    ],
 )
 def test_a_near_name_is_hinted_at(given: object, hint: str) -> None:
-    assert did_you_mean(given, ["prompt", "image_url"]) == hint
+    assert did_you_mean(given, ["prompt", "image_urls", "image_url"]) == hint

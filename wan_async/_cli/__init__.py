@@ -6,9 +6,9 @@ its name: `demo`, `run`, `batch`, `models`, `status`, `wait`, `download`, `uploa
 the demo's page: the extra `cli`.
 
 `run` reads a model's `fields`, and `one` makes the clip: a batch of one, so that a Ctrl-C before the POST stops it and
-a later one tells the task. A `batch` goes by `before` (its rows `checked`, its price told) to `batch_run`. `reading`
-gives a file's `rows`: JSONL by `lines`, CSV and TSV `separated`. Outcomes are `written`, `formats` makes files of them,
-`tally` sums them up, and `places` says where all of this lies.
+a later one tells the task. A `batch` goes by `before` (its rows `checked`, its price told) to `batch_run`. `sources`
+opens a file as UTF-8, `reading` gives its `rows`: JSONL by `lines`, CSV and TSV `separated`. Outcomes are `written`,
+`formats` makes files of them, `tally` sums them up, and `places` says where all of this lies.
 
 What commands share: `account` and `parameters` are options, `config` is saved values, `client` makes the client of
 both; `common` is in every command, `loops` runs it, `interrupts` ends it. `notices` say why nothing moves, `reception`

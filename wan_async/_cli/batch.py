@@ -17,9 +17,10 @@ from .client import client
 from .exits import Exit
 from .loops import loop_option
 from .parameters import rate_limit, seconds
-from .places import opened, places
+from .places import places
 from .reception import callback_options, reception
 from .rows import Reading
+from .sources import opened
 
 _HELP = """
 Make the clips of a file, or of stdin (-): JSONL, CSV or TSV.

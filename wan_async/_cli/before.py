@@ -16,11 +16,11 @@ from .._journal import Journal
 from .._policy.settings import RateLimit
 from ..errors import ConfigurationError, InvalidInputError, JournalError
 from .checked import Checked, Sum, check
+from .fields import known_model
 from .parameters import number
 from .places import STDIN, Places
-from .reading import format_of
+from .reading import format_of, is_named
 from .rows import FORMATS, Reading, renamed
-from .run import known_model
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -54,6 +54,7 @@ def reading_options(command: Callable[P, T]) -> Callable[..., T]:
     ) -> T:
         reading = Reading(
             format=format_of(source, format_),
+            guessed=format_ is None and not is_named(source),
             model=model if model is None or custom else known_model(model),
             columns=renamed(pairs),
             ignored=frozenset(ignore),
@@ -70,13 +71,15 @@ def checked_rows(source: str, file: BinaryIO, checked: Checked, reading: Reading
     """Check every row; bad ones are printed.
 
     Raises:
-        ConfigurationError: there are bad rows, or none at all.
+        ConfigurationError: there are bad rows.
     """
     bad = _BadRows("stdin" if source == STDIN else source)
     found = check(file, checked, bad.print, reading, priced=priced)
     if found.bad:
         more = f", {found.bad - _SHOWN} of them not shown" if found.bad > _SHOWN else ""
-        raise ConfigurationError(f"{found.bad:,} of {found.good + found.bad:,} lines are bad{more}; nothing was sent")
+        read_as = "; each was read as a line of JSON, --format csv or tsv reads a table" if reading.guessed else ""
+        words = f"{found.bad:,} of {found.good + found.bad:,} lines are bad{more}; nothing was sent{read_as}"
+        raise ConfigurationError(words)
     return found
 
 

@@ -13,8 +13,9 @@ import msgspec
 from click.shell_completion import CompletionItem
 from msgspec import inspect
 
+from .._inputs.checks import did_you_mean
 from ..errors import InvalidInputError
-from ..models import WanInput, catalogue
+from ..models import MODELS, WanInput, catalogue
 from ..models.catalogue import FieldFacts
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 else:  # generic only in newer releases
     _ParamType = click.ParamType
 
+PREFIX = "wan/"
+"""Of all models' names; it may be left out."""
 _URL = re.compile("https?://", re.IGNORECASE)
 _NUMBER = re.compile("([0-9]+)")
 
@@ -100,10 +103,27 @@ def _as_counted(text: str) -> list[str | int]:
     return [int(part) if part.isdigit() else part for part in _NUMBER.split(text)]
 
 
+def known_model(name: str) -> str:
+    """The model of that name on the wire, `wan/` left out or not.
+
+    Raises:
+        InvalidInputError: there is none, and what may have been meant.
+    """
+    for model in (name, PREFIX + name):
+        if model in MODELS:
+            return model
+    raise InvalidInputError("model", name, "one of `wan-async models`" + did_you_mean(PREFIX + name, MODELS))
+
+
 @cache  # asked for each row of a batch's file
 def fields_of(cls: type[WanInput]) -> dict[str, Field]:
     """The fields of a model by name, the required ones first."""
     return {name: Field(facts) for name, facts in catalogue.fields_of(cls).items()}
+
+
+def fields_named(model: str) -> dict[str, Field]:
+    """The fields of the model of that name; none where it is not known."""
+    return fields_of(MODELS[model]) if model in MODELS else {}
 
 
 def typed(fields: Mapping[str, Field], name: str, text: str, folder: Path = Path()) -> Any:

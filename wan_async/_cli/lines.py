@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, cast
 import msgspec
 
 from ..errors import InvalidInputError
+from .fields import fields_named
 from .rows import InputLine, InputRow, Reading
 
 LONGEST = 1 << 20
@@ -54,7 +55,8 @@ def read_line(raw: bytes, reading: Reading) -> InputLine:
         return _flat(members, reading)
     for name, value in members.items():
         if name not in _MEMBERS and name != reading.key:
-            raise InvalidInputError(name, value, f"the members {', '.join(_MEMBERS)}")
+            allowed = f"the members {', '.join(_MEMBERS)}; with --model also fields, instead of input"
+            raise InvalidInputError(name, value, allowed)
     extra = None if members.get("extra") is None else _fields(members, "extra")
     return reading.asked(members.get("model"), members.get(reading.key), _fields(members, "input"), extra)
 
@@ -62,8 +64,11 @@ def read_line(raw: bytes, reading: Reading) -> InputLine:
 def _flat(members: dict[str, Any], reading: Reading) -> InputLine:
     """A line whose members are the fields themselves, as the columns of a table are."""
     wanted = {name: value for name, value in members.items() if name not in reading.ignored and value is not None}
-    model, key = wanted.pop("model", None), wanted.pop(reading.key, None)
     fields = {reading.columns.get(name, name): value for name, value in wanted.items()}
+    key = wanted.get(reading.key, fields.get(reading.key))
+    model = reading.model_of(fields.pop("model", None))
+    if reading.key not in fields_named(model):  # else it is both
+        fields.pop(reading.key, None)
     return reading.asked(model, key, fields)
 
 
@@ -72,7 +77,9 @@ def _object(raw: bytes) -> dict[str, Any]:
         raise _refused(raw, f"at most {LONGEST} bytes")
     try:
         members = _decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UnicodeDecodeError as error:
+        raise _refused(raw, f"UTF-8 ({error}); save the file as UTF-8") from None
+    except (msgspec.DecodeError, RecursionError) as error:
         raise _refused(raw, f"JSON ({error})") from None
     if not isinstance(members, dict):
         raise _refused(raw, "a JSON object")

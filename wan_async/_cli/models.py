@@ -11,8 +11,7 @@ import msgspec
 from ..models import MODELS
 from ..prices import list_price
 from .exits import Exit
-from .fields import Field, fields_of
-from .run import known_model
+from .fields import Field, fields_of, known_model
 from .tables import table
 
 _HELP = """

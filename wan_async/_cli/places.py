@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import codecs
-import contextlib
-import shutil
-import sys
-import tempfile
-from collections.abc import Callable, Generator
-from functools import partial
 from pathlib import Path
-from typing import IO, BinaryIO, cast
 
 import msgspec
 
 from ..errors import ConfigurationError
 from .formats import ENDINGS, check_ending
 from .parameters import is_url
-from .rows import not_utf8
 
 STDIN = STDOUT = "-"
 _ENDINGS = (*ENDINGS, ".db")
@@ -84,41 +75,3 @@ def _refuse_loss(found: Places) -> None:
         raise ConfigurationError(
             f"{output} is there and {why}: it would be lost, and paid again; delete it or choose another --output"
         )
-
-
-@contextlib.contextmanager
-def opened(source: str) -> Generator[BinaryIO]:
-    """The input, as a file of UTF-8 that can be read twice.
-
-    What comes through a pipe is copied to a temporary file; so is UTF-16, which PowerShell's `>` writes.
-    """
-    with contextlib.ExitStack() as stack:
-        file = sys.stdin.buffer if source == STDIN else stack.enter_context(Path(source).open("rb"))
-        if source == STDIN or not file.seekable():
-            file = _copied(stack, file)
-        mark = file.read(2)
-        file.seek(0)
-        yield _transcoded(stack, file) if mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else file
-
-
-def _copied(stack: contextlib.ExitStack, file: BinaryIO) -> BinaryIO:
-    return _rewound(stack, lambda copy: shutil.copyfileobj(file, copy))
-
-
-def _transcoded(stack: contextlib.ExitStack, file: BinaryIO) -> BinaryIO:
-    def transcode(copy: IO[bytes]) -> None:
-        for text in codecs.iterdecode(iter(partial(file.read, 1 << 16), b""), "utf-16"):
-            copy.write(text.encode())
-
-    try:
-        return _rewound(stack, transcode)
-    except UnicodeError as error:
-        raise not_utf8(error) from None
-
-
-def _rewound(stack: contextlib.ExitStack, fill: Callable[[IO[bytes]], None]) -> BinaryIO:
-    """A temporary file, filled and at its beginning; it goes with `stack`."""
-    copy = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - it is entered
-    fill(copy)
-    copy.seek(0)
-    return cast("BinaryIO", copy)  # Windows has a wrapper around it

@@ -21,6 +21,11 @@ def rows(file: BinaryIO, reading: Reading) -> Iterator[InputRow]:
     return read_lines(file, reading) if reading.format == "jsonl" else read_separated(file, reading)
 
 
+def is_named(source: str) -> bool:
+    """Whether the file's name tells its format."""
+    return Path(source).suffix.lower() in (".jsonl", ".ndjson", ".csv", ".tsv")
+
+
 def format_of(source: str, asked: str | None) -> str:
     """The format of a file: as asked, else by its name."""
     ending = Path(source).suffix.lower().removeprefix(".")

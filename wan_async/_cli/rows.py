@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import click
 import msgspec
@@ -12,7 +12,7 @@ from msgspec import UNSET
 
 from ..errors import ConfigurationError, InvalidInputError
 from ..models import MODELS, WanInput, input_from
-from .fields import fields_of, with_files
+from .fields import fields_of, known_model, with_files
 
 FORMATS = ("jsonl", "csv", "tsv")
 
@@ -34,6 +34,7 @@ class Reading(msgspec.Struct, frozen=True):
     Attributes:
         format: one of `FORMATS`.
         model: the model of rows that name none.
+        guessed: nothing told the format.
         columns: of columns that are called otherwise, the field of each.
         ignored: columns that are not read.
         key: the column or member that holds the key.
@@ -43,6 +44,7 @@ class Reading(msgspec.Struct, frozen=True):
 
     format: str = "jsonl"
     model: str | None = None
+    guessed: bool = False
     columns: Mapping[str, str] = {}
     ignored: frozenset[str] = frozenset()
     key: str = "key"
@@ -57,11 +59,24 @@ class Reading(msgspec.Struct, frozen=True):
         Raises:
             InvalidInputError: names the first member or field that is refused.
         """
-        model = self.model if model in (None, "") else model
-        cls = MODELS.get(model) if isinstance(model, str) else None
+        model = self.model_of(model)
+        cls = MODELS.get(model)
         known = fields if cls is None else with_files(fields_of(cls), fields, self.folder)
-        asked = input_from(cast("str", model), known, custom=self.custom)
+        asked = input_from(model, known, custom=self.custom)
         return InputLine(_key(key), asked if extra is None else _with_extra(asked, extra))
+
+    def model_of(self, given: object) -> str:
+        """The model of a row that names this one, or none.
+
+        Raises:
+            InvalidInputError: it names none and there is none for all rows, or one that is not known.
+        """
+        model = self.model if given in (None, "") else given
+        if model is None:
+            raise InvalidInputError.missing("model", "--model")
+        if not isinstance(model, str):
+            raise InvalidInputError("model", model, "text")
+        return model if self.custom else known_model(model)
 
 
 def renamed(pairs: tuple[str, ...]) -> dict[str, str]:
@@ -77,9 +92,10 @@ def renamed(pairs: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def not_utf8(error: UnicodeError) -> ConfigurationError:
+def not_utf8(error: UnicodeError, line: int | None = None) -> ConfigurationError:
     """The message on a file that is no UTF-8."""
-    return ConfigurationError(f"the input is not UTF-8 ({error}); save it as UTF-8")
+    where = "" if line is None else f"line {line}: "
+    return ConfigurationError(f"{where}the input is not UTF-8 ({error}); save it as UTF-8")
 
 
 def _with_extra(asked: WanInput, extra: dict[str, Any]) -> WanInput:

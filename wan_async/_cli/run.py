@@ -9,26 +9,22 @@ from typing import Any, cast
 import click
 import msgspec
 
-from .._inputs.checks import did_you_mean
-from ..errors import InvalidInputError
 from ..models import MODELS, input_from
 from ..prices import list_price
 from .account import account_options
 from .common import with_common
-from .fields import Field, fields_of, option, typed
+from .fields import PREFIX, Field, fields_of, known_model, option, typed
 from .loops import in_loop, loop_option
 from .one import Order, make
 from .parameters import seconds
 from .tasks import IN_JSON
-
-_PREFIX = "wan/"
 
 
 class _Models(click.Group):
     """A command for each model, made when it is asked for; `wan/` may be left out."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [name.removeprefix(_PREFIX) for name in MODELS]
+        return [name.removeprefix(PREFIX) for name in MODELS]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -39,7 +35,7 @@ class _Models(click.Group):
         return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        model = cmd_name if cmd_name in MODELS else _PREFIX + cmd_name
+        model = cmd_name if cmd_name in MODELS else PREFIX + cmd_name
         if model in MODELS:
             return with_common(_command(model, fields_of(MODELS[model]), getdoc(MODELS[model]) or ""))
         return with_common(_command(cmd_name, {}, "Any other model, with --custom: its fields are sent as they are."))
@@ -47,7 +43,7 @@ class _Models(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The models with what each makes, untouched by width."""
         with formatter.section("Models (`wan-async run MODEL --help` shows its fields)"):
-            formatter.write_dl([(name, _summary(_PREFIX + name)) for name in self.list_commands(ctx)])
+            formatter.write_dl([(name, _summary(PREFIX + name)) for name in self.list_commands(ctx)])
 
 
 @click.command(cls=_Models)
@@ -88,18 +84,6 @@ def _command(model: str, fields: Mapping[str, Field], doc: str) -> click.Command
 
     made.params[1:1] = [option(field) for field in fields.values()]
     return made
-
-
-def known_model(name: str) -> str:
-    """The model of that name on the wire, `wan/` left out or not.
-
-    Raises:
-        InvalidInputError: there is none, and what may have been meant.
-    """
-    for model in (name, _PREFIX + name):
-        if model in MODELS:
-            return model
-    raise InvalidInputError("model", name, "one of `wan-async models`" + did_you_mean(_PREFIX + name, MODELS))
 
 
 def _help(model: str, doc: str) -> str:

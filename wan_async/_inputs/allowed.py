@@ -78,12 +78,15 @@ def either(values: Iterable[object]) -> str:
 
 
 def did_you_mean(given: object, names: Iterable[str]) -> str:
-    """A hint at the name that is nearest to what was given; `""` where none is near."""
+    """A hint at the names that begin with what was given, else at the nearest; `""` where none is near."""
     from difflib import get_close_matches  # here: most never err
 
-    by_letters = {name.casefold(): name for name in names}
-    near = get_close_matches(given.casefold(), by_letters, 1) if isinstance(given, str) and len(given) < 200 else []
-    return f"; did you mean {by_letters[near[0]]!r}?" if near else ""
+    if not isinstance(given, str) or len(given) >= 200:
+        return ""
+    letters, by_letters = given.casefold(), {name.casefold(): name for name in names}
+    begun = [name for name in by_letters if len(given) > 2 and name.startswith(letters)][:3]
+    near = [by_letters[name] for name in begun or get_close_matches(letters, by_letters, 1)]
+    return f"; did you mean {either(near)}?" if near else ""
 
 
 def _bounds(node: inspect.IntType | inspect.FloatType) -> str:
