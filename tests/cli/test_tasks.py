@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -11,6 +12,7 @@ from wan_async import Wan22TextToVideoTurbo, WanClient
 from wan_async._cli.root import run as command
 from wan_async.emulator import Fault
 from wan_async.models import MODELS
+from wan_async.models.catalogue import defaults_of, fields_of
 
 from .shell import shell
 
@@ -79,12 +81,29 @@ def test_the_catalogue_has_every_model_with_its_fields(capsys: pytest.CaptureFix
         fields = {field.name for field in msgspec.structs.fields(MODELS[one["model"]])} - {"extra"}
         assert {field["name"] for field in one["fields"]} == fields
         assert all(field["help"] for field in one["fields"])
+        defaults = {field["name"]: field["default"] for field in one["fields"] if "default" in field}
+        assert defaults == defaults_of(MODELS[one["model"]])
+        assert one["prices"] == (str(MODELS[one["model"]].tariff) if MODELS[one["model"]].tariff else None)
     assert command(["models"]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == len(MODELS)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(MODELS)
+    for line, cls in zip(lines, MODELS.values(), strict=True):
+        assert str(cls.tariff or "none is known") in line
+        assert set(re.findall(r"\w+", line.rpartition("\t")[2])) == fields_of(cls).keys()
     assert command(["models", "2-6-image-to-video"]) == 0
     output = capsys.readouterr().out
     assert "5|10|15" in output
     assert "104.5 credits" in output
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_price_list_and_the_rules_between_fields_are_told(model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    cls = MODELS[model]
+    for arguments in (["models", model], ["run", model, "--help"]):
+        assert command(arguments) == 0
+        words = " ".join(capsys.readouterr().out.split())
+        assert str(cls.tariff or "none is known") in words
+        assert " ".join((cls.__doc__ or "").partition("Attributes:")[0].split()) in words
 
 
 @pytest.mark.parametrize("shell_name", ["bash", "zsh", "fish"])

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from inspect import getdoc
 from typing import Any
 
 import click
 import msgspec
+from msgspec import UNSET
 
 from ..models import MODELS
 from ..prices import list_price
 from .exits import Exit
 from .fields import Field, fields_of, known_model
+from .run import about, costs
 from .tables import table
 
 _HELP = """
-Print the models, what each makes and costs; with a NAME its fields.
+Print the models: what each makes, of which fields (those in brackets may be left out), and its price in credits; with
+a NAME its fields in full.
 
---json: {model, summary, credits, fields: [{name, type, allowed, required, help}]}, a line each. `credits` is what one
-task costs with the provider's defaults, null where no price is known.
+--json: {model, summary, credits, prices, fields: [{name, allowed, required, default, help}]}, a line each. `credits` is
+what one task costs with the provider's defaults, null where that is not known; `prices` the list's in words, null where
+none is known; `default` the provider's, left out where its pages name none.
 """
 
-_HEADS = ("model", "costs", "makes")
+_HEADS = ("model", "makes", "credits", "fields")
 _FIELD_HEADS = ("field", "", "allowed", "what it is")
 
 
@@ -35,30 +38,42 @@ def command(*, name: str | None, json_lines: bool) -> int:
         for model in models:
             click.echo(msgspec.json.encode(_described(model)))
     elif name is None:
-        table(_HEADS, [(model, _credits(model), _summary(model)) for model in models])
+        table(_HEADS, [(model, _summary(model), costs(model), _names(model)) for model in models])
     else:
         (model,) = models
-        click.echo(f"{model}: {_summary(model)}\n{_credits(model) or 'no price is known'}\n")
+        click.echo(f"{model}: {about(model)}\n\nPrice in credits: {costs(model)}.\n")
         table(_FIELD_HEADS, map(_field_row, fields_of(MODELS[model]).values()))
     return Exit.OK
 
 
 def _described(model: str) -> dict[str, Any]:
-    fields = [
-        {"name": field.name, "allowed": field.allowed, "required": field.facts.required, "help": field.facts.about}
-        for field in fields_of(MODELS[model]).values()
-    ]
-    return {"model": model, "summary": _summary(model), "credits": list_price(model, {}), "fields": fields}
+    tariff = MODELS[model].tariff
+    return {
+        "model": model,
+        "summary": _summary(model),
+        "credits": list_price(model, {}),
+        "prices": None if tariff is None else str(tariff),
+        "fields": [_described_field(field) for field in fields_of(MODELS[model]).values()],
+    }
+
+
+def _described_field(field: Field) -> dict[str, Any]:
+    facts = field.facts
+    told = {"name": field.name, "allowed": field.allowed, "required": facts.required, "help": facts.about}
+    return told if facts.default is UNSET else {**told, "default": facts.default}
+
+
+def _names(model: str) -> str:
+    """The names of its fields; those in brackets may be left out."""
+    fields = fields_of(MODELS[model]).values()
+    needed = [field.name for field in fields if field.facts.required]
+    others = [field.name for field in fields if not field.facts.required]
+    return ", ".join([*needed, *(f"[{name}]" for name in others)])
 
 
 def _field_row(field: Field) -> tuple[str, ...]:
     return field.name, "required" if field.facts.required else "", field.allowed, field.facts.about
 
 
-def _credits(model: str) -> str:
-    price = list_price(model, {})
-    return "" if price is None else f"{price:g} credits"
-
-
 def _summary(model: str) -> str:
-    return (getdoc(MODELS[model]) or "").partition("\n")[0]
+    return about(model).partition("\n")[0]

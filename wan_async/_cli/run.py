@@ -87,13 +87,28 @@ def _command(model: str, fields: Mapping[str, Field], doc: str) -> click.Command
 
 
 def _help(model: str, doc: str) -> str:
-    price = list_price(model, {}) if model in MODELS else None
-    price_line = "" if price is None else f"\n\nWith the provider's defaults it costs {price:g} credits."
-    return doc.partition("Attributes:")[0].strip() + price_line
+    return f"{_about(doc)}\n\nPrice in credits: {costs(model)}." if model in MODELS else doc
+
+
+def about(model: str) -> str:
+    """What the model makes, and the rules between its fields: its docstring without the fields."""
+    return _about(getdoc(MODELS[model]) or "")
+
+
+def _about(doc: str) -> str:
+    return doc.partition("Attributes:")[0].strip()
+
+
+def costs(model: str) -> str:
+    """The list's prices, and what a task costs with the provider's defaults, as far as they are known."""
+    tariff, price = MODELS[model].tariff, list_price(model, {})
+    if tariff is None:
+        return "none is known"
+    return str(tariff) if price is None else f"{tariff}; {price:g} credits with the defaults"
 
 
 def _summary(model: str) -> str:
-    return (getdoc(MODELS[model]) or "").partition("\n")[0]
+    return about(model).partition("\n")[0]
 
 
 def _together(
