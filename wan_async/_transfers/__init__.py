@@ -5,9 +5,9 @@ is the adapter to aiohttp; `clip` is a record's clip, `link` gets fresh links; `
 requests as it takes; `files` writes beside and renames, `written` knows what was written. `downloads` puts these
 together; `targets` and `store` are where a batch's clips go.
 
-For uploads: `media` finds a file's type by its content, `sources` reads what is uploaded piece by piece, `uploads`
-sends it, `inputs` uploads the local files that stand in inputs. `transfers` is what a client holds. `cleanup` tidies up
-for a caller that was cancelled.
+For uploads: `media` finds a file's type by its first bytes, `tracks` tells MP4 of sound from video, `sources` reads
+what is uploaded piece by piece, `uploads` sends it, `inputs` uploads the local files that stand in inputs. `transfers`
+is what a client holds. `cleanup` tidies up for a caller that was cancelled.
 """
 
 from .targets import Target, check_output

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from .._inputs.local_files import LocalFile, files_in, with_urls
 from ..errors import InvalidInputError
-from .media import media_type
 from .sources import StoredSource
 from .uploads import MARGIN, UploadedFile, Uploads
 
@@ -66,7 +65,7 @@ async def _upload(uploads: Uploads, file: LocalFile) -> UploadedFile:
 
 def check(file: LocalFile, source: StoredSource) -> None:
     """Refuse a file that the model would not take."""
-    found, size = media_type(source.head), source.size or 0
+    found, size = source.found, source.size or 0
     if found not in file.kind.types:
         raise _refusal(file, f"{found} by its content")
     if size > file.kind.largest:

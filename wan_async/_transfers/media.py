@@ -59,7 +59,7 @@ _BRANDS = {
     b"avis": "image/avif",
     **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1"), "image/heic"),
 }
-"""Major brands; all others are taken for MP4."""
+"""Major brands; all others are taken for MP4, of which `tracks` tells sound from video."""
 _ATOMS = frozenset({b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"})
 """Beginnings of QuickTime files from before there were brands."""
 _ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
@@ -101,7 +101,11 @@ def _framed_sound(head: bytes) -> str | None:
 
 def guessed_type(head: bytes, name: str) -> str:
     """The type by the content, else by the name."""
-    found = media_type(head)
+    return known_or_named(media_type(head), name)
+
+
+def known_or_named(found: str, name: str) -> str:
+    """The type that was found, else that of the name."""
     return (mimetypes.guess_type(name)[0] or UNKNOWN) if found == UNKNOWN else found
 
 

@@ -16,7 +16,8 @@ import anyio.to_thread
 
 from ..errors import InvalidInputError
 from .cleanup import surely
-from .media import HEAD
+from .media import HEAD, UNKNOWN, media_type
+from .tracks import is_sound_alone
 
 Args = TypeVarTuple("Args")
 T = TypeVar("T")
@@ -34,12 +35,12 @@ class Source(Protocol):
     Attributes:
         name: its name, "" where it has none.
         size: its bytes, None where that is not known before.
-        head: its first bytes.
+        found: its type by its content, `media.UNKNOWN` where that shows none.
     """
 
     name: str
     size: int | None
-    head: bytes
+    found: str
 
     @property
     def repeatable(self) -> bool:
@@ -47,7 +48,7 @@ class Source(Protocol):
         ...
 
     async def inspect(self) -> None:
-        """Find its size and its first bytes; InvalidInputError if it cannot be read."""
+        """Find its size and its type; InvalidInputError if it cannot be read."""
         ...
 
     async def digest(self) -> bytes | None:
@@ -88,7 +89,7 @@ class StoredSource:
         self._left = 0
         self.name = given.name if isinstance(given, Path) else ""
         self.size: int | None = None
-        self.head = b""
+        self.found: str = UNKNOWN
 
     async def inspect(self) -> None:
         await self._readable(self._open)
@@ -119,8 +120,10 @@ class StoredSource:
     def _open(self) -> None:
         if not self._file.closed:  # else the caller has left already
             self._file = _opened(self._given)
-            self.head = self._file.read(HEAD)
+            self.found = media_type(self._file.read(HEAD))
             self.size = self._file.seek(0, os.SEEK_END)
+            if self.found == "video/mp4" and is_sound_alone(self._file, self.size):
+                self.found = "audio/mp4"
 
     def _close(self) -> None:
         with self._turn:
@@ -164,23 +167,25 @@ class StreamSource:
         self._block = memoryview(b"")
         self._beyond_head = self._over = False
         self.size: int | None = None
-        self.head = b""
+        self.found: str = UNKNOWN
+        self._head = b""
 
     @property
     def repeatable(self) -> bool:
         return not self._beyond_head
 
     async def inspect(self) -> None:
-        while len(self.head) < HEAD and not self._over:
-            self.head += await self._next()
+        while len(self._head) < HEAD and not self._over:
+            self._head += await self._next()
+        self.found = media_type(self._head)
 
     async def digest(self) -> bytes | None:
         if not self._over:
             return None
-        return self._hash.digest() if self._beyond_head else blake2b(self.head, digest_size=32).digest()
+        return self._hash.digest() if self._beyond_head else blake2b(self._head, digest_size=32).digest()
 
     async def rewind(self) -> None:
-        self._block = memoryview(self.head)
+        self._block = memoryview(self._head)
         self._hash = blake2b(digest_size=32)
 
     async def read(self) -> memoryview:

@@ -111,7 +111,9 @@ class Transfers:
     @property
     def _pool(self) -> SessionPool:
         if not isinstance(self._settings.pool, SessionPool):
-            raise ConfigurationError("pool: uploads and downloads need a SessionPool")
+            raise ConfigurationError(
+                "pool: uploads and downloads need a SessionPool; the test kit's virtual time carries none"
+            )
         return self._settings.pool
 
 

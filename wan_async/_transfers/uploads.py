@@ -33,7 +33,7 @@ from ..errors import (
     WanError,
 )
 from ..events import Uploaded
-from .media import SUFFIXES, guessed_type
+from .media import SUFFIXES, known_or_named
 from .names import safe_stem
 from .sources import Source, source_of
 
@@ -167,7 +167,7 @@ class Uploads:
         return kept
 
     async def _streamed(self, base_url: str, source: Source, name: str | None) -> UploadedFile:
-        mime_type = guessed_type(source.head, name or source.name)
+        mime_type = known_or_named(source.found, name or source.name)
         unique = unique_name(name or source.name, mime_type)
         progress = _Progress(source)
         backoff = self._backoff()

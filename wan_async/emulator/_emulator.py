@@ -52,7 +52,7 @@ class Emulator:
         seed: of the durations and of `Fault.rate`, so that runs repeat.
         link_seconds: how long the links to results are good.
         upload_seconds: how long uploaded files live.
-        upload_bytes: the largest upload that is taken.
+        upload_bytes: the largest upload that is taken, by default what the model that takes most does.
         strict: refuse calls without `Content-Type: application/json` with 401, GET too, as the service does at times.
         callback_pauses: seconds before each further try of a callback that was not answered with HTTP 200.
         outside: let callbacks and file-url-upload reach addresses other than this computer's own.
@@ -80,7 +80,7 @@ class Emulator:
         seed: int = 0,
         link_seconds: float = 86400.0,
         upload_seconds: float = 86400.0,
-        upload_bytes: int = 10 << 20,
+        upload_bytes: int = 100 << 20,
         strict: bool = False,
         callback_pauses: Sequence[float] = (1.0, 2.0, 4.0),
         outside: bool = False,
