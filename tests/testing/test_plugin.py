@@ -98,6 +98,22 @@ def test_an_option_that_cannot_be_used_is_named(tmp_path: Path, marker: str, wor
     assert "1 passed" not in done.stdout
 
 
+def test_a_limit_is_met_in_its_own_windows(tmp_path: Path) -> None:
+    written(
+        tmp_path,
+        "import time",
+        "@pytest.mark.wan(limit=RateLimit(5, per=0.3), query_limit=RateLimit(50, per=0.1))",
+        "async def test_it(wan_client, wan_emulator):",
+        "    begun = time.monotonic()",
+        "    async with wan_client.batch([Wan22TextToVideoTurbo(prompt='a fox')] * 12) as results:",
+        "        assert all([outcome.ok async for outcome in results])",
+        "    assert wan_emulator.stats.rejected",
+        "    assert time.monotonic() - begun < 8  # of the provider's 10 s there would be two",
+    )
+    done = run(tmp_path, *KIT, *ASYNCIO)
+    assert "1 passed" in done.stdout, done.stdout
+
+
 def test_nothing_stays_behind(tmp_path: Path) -> None:
     written(
         tmp_path,

@@ -8,7 +8,8 @@ async def test_the_fox_is_asked_for(wan_emulator: WanEmulator) -> None:
 
 `wan_emulator` serves real HTTP on loopback, and the environment leads `WanClient()` to it; `wan_client` is a client of
 it, `wan_sync_client` one without `await`. They work with pytest-asyncio, with anyio's plugin and in plain tests.
-Clients that are given no `limit` and no `polling` neither wait for slots nor poll slowly.
+Clients that are given no `limit` and no `polling` neither wait for slots nor poll slowly; where the emulator is given a
+limit, they may call more often than it allows, in windows as long as its own, are throttled, and learn.
 
 `@pytest.mark.wan(…)` on a test, a class or a module takes the arguments of `Emulator`, the closest first; by default
 tasks end at once, nothing is limited, and clips are not rendered. `virtual_time=True` runs the test in a loop whose

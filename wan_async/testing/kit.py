@@ -71,11 +71,16 @@ def _hurried(emulator: WanEmulator, settings: Settings) -> Settings:
     return msgspec.structs.replace(
         settings,
         polling=_SOON if settings.polling == Polling() else settings.polling,
-        limit=_FREE if settings.limit == LIMIT and emulator.limit is None else settings.limit,
-        query_limit=_FREE
-        if settings.query_limit == QUERY_LIMIT and emulator.query_limit is None
+        limit=_over(emulator.limit, LIMIT) if settings.limit == LIMIT else settings.limit,
+        query_limit=_over(emulator.query_limit, QUERY_LIMIT)
+        if settings.query_limit == QUERY_LIMIT
         else settings.query_limit,
     )
+
+
+def _over(limit: RateLimit | None, default: RateLimit) -> RateLimit:
+    """The default in the emulator's window: over its limit, as in production, the client is throttled and learns."""
+    return _FREE if limit is None else RateLimit(max(default.n, limit.n), per=limit.per)
 
 
 @contextmanager
