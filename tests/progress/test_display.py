@@ -90,6 +90,19 @@ class Terminal(io.StringIO):
         return True
 
 
+def test_what_is_printed_beside_the_bar_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    for stdout, place in ((Terminal(), terminal), (pipe := io.StringIO(), pipe)):
+        monkeypatch.setattr(sys, "stdout", stdout)
+        with display_on(terminal, every=1.0) as display:
+            display.show(View(9, STATS))
+            print("of mine")
+            assert place.getvalue().rpartition("of mine")[1]
+            assert ("6/9" in place.getvalue().rpartition("of mine")[2]) is (place is terminal)  # it is drawn below
+        assert sys.stdout is stdout
+
+
 def test_a_terminal_without_the_extra_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     with display_on(Terminal(), every=1.0) as display:
         assert isinstance(display, LiveLines)
@@ -136,7 +149,7 @@ async def test_a_loop_is_shown_until_it_ends_or_its_batch_is_left(leave: bool) -
                 seen += 1
                 if leave:
                     break
-        await asyncio.sleep(0.05)
+        assert "limit" in out.getvalue().splitlines()[-1]  # the end is shown: what is printed now is not in its midst
         others = asyncio.all_tasks() - {asyncio.current_task()}
         assert not [task for task in others if "_show" in repr(task)]
     assert seen == (1 if leave else 5)

@@ -8,7 +8,7 @@ then the error is raised bare.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Self
 
 from .._events import Emitter
@@ -51,8 +51,8 @@ class Batch:
         """Credits that this batch may spend; None: no matter how much."""
         return self._run.max_credits
 
-    def on_close(self, call: Callable[[], None]) -> None:
-        """Have `call` called when the batch is left, as a display that then ends wants it."""
+    def on_close(self, call: Callable[[], Awaitable[None]]) -> None:
+        """Have `call` awaited when the batch is left, as a display that then ends wants it."""
         self._run.on_close.append(call)
 
     def stop(self) -> None:

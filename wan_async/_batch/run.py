@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from typing import Any, TypeAlias
 
@@ -46,7 +46,7 @@ class Run:
         limiter: the account's window of submissions.
         max_credits: what may be spent.
         max_in_flight: items that are pulled and not handed over, at most.
-        on_close: called when it is left.
+        on_close: awaited when it is left, after everything else.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Run:
         self._fetches = service.download is not None
         self.limiter: Limiter | None = service.limiter
         self.max_credits: float | None = ledger.max_credits
-        self.on_close: list[Callable[[], None]] = []
+        self.on_close: list[Callable[[], Awaitable[None]]] = []
         self._tasks: _Tasks = set()
         self._helpers: list[asyncio.Task[None]] = []
         self._beside: _Tasks = set()
@@ -177,9 +177,9 @@ class Run:
         self._open = False
         if not self._at_rest():  # for another task that loops over it
             self.outbox.fail(WanError("the batch was left before it ended"))
-        while self.on_close:
-            self.on_close.pop()()
         async with AsyncExitStack() as last:
+            while self.on_close:
+                last.push_async_callback(self.on_close.pop())
             last.push_async_callback(self._ledger.aclose)
             last.push_async_callback(self.feeder.aclose)
             if not normally:

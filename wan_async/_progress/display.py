@@ -69,14 +69,19 @@ class NoLines:
 
 
 class LiveLines:
-    """A bar and a line of counts that stay where they are."""
+    """A bar and a line of counts that stay where they are; what the program prints on their terminal is above them."""
 
     def __init__(self, stream: TextIO) -> None:
         from rich.console import Console
         from rich.live import Live
 
         console = Console(file=stream, highlight=False)
-        self.live = Live(console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False)
+        self.live = Live(
+            console=console,
+            auto_refresh=False,
+            redirect_stdout=_on_one_terminal(stream, sys.stdout),
+            redirect_stderr=_on_one_terminal(stream, sys.stderr),
+        )
 
     def show(self, view: View, *, last: bool = False) -> None:
         self.live.update(_picture(view), refresh=True)
@@ -110,6 +115,11 @@ class NotebookLines:
         console = Console(file=io.StringIO(), record=True, width=100, force_jupyter=False)
         console.print(_picture(view))
         return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")
+
+
+def _on_one_terminal(stream: TextIO, other: TextIO) -> bool:
+    """True for one of the program's own streams beside another one, where both are terminals: most likely the same."""
+    return stream in (sys.stdout, sys.stderr) and stream.isatty() and other.isatty()
 
 
 @contextmanager

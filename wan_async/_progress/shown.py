@@ -49,14 +49,19 @@ class progress:
 
     async def __anext__(self) -> Outcome:
         if self._shown is None:
-            self._results.on_close(self._over.set)  # after a `break` nobody comes back to this loop
+            self._results.on_close(self._end)  # after a `break` nobody comes back to this loop
             self._shown = asyncio.get_running_loop().create_task(self._show())
         try:
             return await anext(self._results)
         except BaseException:
-            self._over.set()
-            await asyncio.wait([self._shown])
+            await self._end()
             raise
+
+    async def _end(self) -> None:
+        """Show the end: what the caller prints next is not in the midst of it."""
+        self._over.set()
+        if self._shown is not None:
+            await asyncio.wait([self._shown])
 
     async def _show(self) -> None:
         with display_on(self._stream or sys.stderr, every=_EVERY) as display:
