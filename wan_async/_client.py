@@ -238,8 +238,9 @@ class WanClient:
 
         Args:
             record_or_url: the task's record, or a link; an expired link of the provider's gets a fresh one.
-            to: a folder that exists or a path that ends in a slash, where the file is named by the task's id; else
-                the file itself. Folders are made when missing.
+            to: a folder that exists or a path that ends in a slash, where the file is named by the task's id, and
+                further pictures of the task are beside the first, with -2, -3 behind its name; else the file itself,
+                for the first. Folders are made when missing.
 
         Raises:
             InvalidInputError: a record that has not ended, no http(s) URL, or `to` is no path.

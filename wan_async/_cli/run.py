@@ -91,7 +91,7 @@ def _help(model: str, doc: str) -> str:
 
 
 def about(model: str) -> str:
-    """What the model makes, and the rules between its fields: its docstring without the fields."""
+    """The model in words, and the rules between its fields: its docstring without the fields."""
     return _about(getdoc(MODELS[model]) or "")
 
 

@@ -18,28 +18,33 @@ if TYPE_CHECKING:
 
 
 class Clip(msgspec.Struct, frozen=True):
-    """A clip: its link as the provider gave it, and its task where that is known."""
+    """A clip: its link as the provider gave it, and where that is known its task and its number among its results."""
 
     link: str
     task_id: str | None = None
+    number: int = 1
 
     @property
     def identity(self) -> str:
         """A name that no other clip has: the task's id, or the link without its signature."""
-        return unsigned(self.link) if self.task_id is None else self.task_id
+        return unsigned(self.link) if self.task_id is None else self.task_id + self._nth
 
     @property
     def stem(self) -> str:
         """Its file's name in a folder, without the suffix."""
-        return link_stem(self.link) if self.task_id is None else safe_stem(self.task_id)
+        return link_stem(self.link) if self.task_id is None else safe_stem(self.task_id) + self._nth
 
     def stem_for(self, key: str) -> str:
         """Its file's name in a batch's folder, without the suffix."""
-        return self.stem if self.task_id is None else item_stem(key, self.task_id)
+        return self.stem if self.task_id is None else item_stem(key, self.task_id) + self._nth
+
+    @property
+    def _nth(self) -> str:
+        return "" if self.number == 1 else f"-{self.number}"
 
 
-async def clip_of(source: TaskRecord | str, calls: LinkCalls) -> Clip:
-    """The clip of a record, or behind a link.
+async def clips_of(source: TaskRecord | str, calls: LinkCalls) -> list[Clip]:
+    """The clip of a record, or behind a link; of a task that made several pictures, all of them.
 
     Raises:
         InvalidInputError: neither the record of a task that has ended, nor a link.
@@ -51,18 +56,19 @@ async def clip_of(source: TaskRecord | str, calls: LinkCalls) -> Clip:
         return await _of_record(source, calls)
     if not is_url(source):
         raise InvalidInputError("record_or_url", source, f"a task's record, or {URL_RULE}")
-    return Clip(source)
+    return [Clip(source)]
 
 
-async def _of_record(record: TaskRecord, calls: LinkCalls) -> Clip:
+async def _of_record(record: TaskRecord, calls: LinkCalls) -> list[Clip]:
     if record.url is None and record.state is TaskState.FAIL:
         raise TaskFailedError(record)
     if record.url is None and record.state is not TaskState.SUCCESS:
         given = f"the record of task {record.task_id}, which is {record.state.value}"
         raise InvalidInputError("record_or_url", given, "the record of a task that succeeded")
-    link = record.url or (await calls.record(record.task_id)).url  # a link may come after its success
-    if link is None:
+    links = record.urls or (await calls.record(record.task_id)).urls  # a link may come after its success
+    if not links:
         raise ResponseError(f"task {record.task_id} succeeded, but its result holds no link")
-    if link_of(link) is None:
-        raise ResponseError(f"task {record.task_id} succeeded, but its link {shown(link)} is no http(s) URL")
-    return Clip(link, record.task_id)
+    if link_of(links[0]) is None:
+        raise ResponseError(f"task {record.task_id} succeeded, but its link {shown(links[0])} is no http(s) URL")
+    numbered = {link: number for number, link in reversed(list(enumerate(links, 1))) if link_of(link) is not None}
+    return [Clip(link, record.task_id, number) for link, number in sorted(numbered.items(), key=lambda one: one[1])]

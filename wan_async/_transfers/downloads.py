@@ -17,7 +17,7 @@ from .._events import Emitter
 from ..errors import InvalidInputError
 from ..events import Downloaded
 from .cleanup import surely
-from .clip import Clip, clip_of
+from .clip import Clip, clips_of
 from .fetch import Fetch, Get, StartAnew
 from .files import PartFile
 from .link import Link, LinkCalls
@@ -74,6 +74,8 @@ class Downloads:
     async def to(self, source: TaskRecord | str, to: str | os.PathLike[str]) -> Path:
         """Download to a folder (one that is there, or a path that ends in a slash) or to a file.
 
+        In a folder further pictures of the task are beside the first, whose path it gives; a file is the first alone.
+
         Raises:
             InvalidInputError: no record of a clip, no link, or no path.
             TaskFailedError: the record of a task that has no clip.
@@ -81,15 +83,17 @@ class Downloads:
             WanError: the clip cannot be got.
         """
         target = path_of(to)
-        clip = await clip_of(source, self._calls)
+        clips = await clips_of(source, self._calls)
         if await self._threaded(is_folder, to):
-            return await self._to_folder(clip, target, clip.stem)
-        return await self._to_file(clip, target, lambda head: target.name)
+            first, *_ = [await self._to_folder(clip, target, clip.stem) for clip in clips]
+            return first
+        return await self._to_file(clips[0], target, lambda head: target.name)
 
     async def into(self, folder: Path, key: str, record: TaskRecord) -> Path:
-        """Download the clip of a batch's item into `folder`, under a name of its own; errors as in `to`."""
-        clip = await clip_of(record, self._calls)
-        return await self._to_folder(clip, folder, clip.stem_for(key))
+        """Download an item's clip or pictures into `folder`, under names of its own; errors as in `to`."""
+        clips = await clips_of(record, self._calls)
+        first, *_ = [await self._to_folder(clip, folder, clip.stem_for(key)) for clip in clips]
+        return first
 
     async def _to_folder(self, clip: Clip, folder: Path, stem: str) -> Path:
         """Download to a name whose suffix is that of the content."""
@@ -124,13 +128,13 @@ class Downloads:
         """One download per target: of two of the same clip, the second finds it."""
         return self._targets.setdefault(target, asyncio.Lock())
 
-    async def clip_of(self, record: TaskRecord) -> Clip:
-        """The clip of a task; see there."""
-        return await clip_of(record, self._calls)
+    async def clips_of(self, record: TaskRecord) -> list[Clip]:
+        """The clips of a task; see there."""
+        return await clips_of(record, self._calls)
 
     async def fetch(self, clip: Clip) -> Fetch:
         """Begin to read a clip."""
-        return Fetch(await self._opened(), Link(self._calls, clip.link, clip.task_id), self._max_elapsed)
+        return Fetch(await self._opened(), Link(self._calls, clip.link, clip.task_id, clip.number), self._max_elapsed)
 
     async def _fill(self, part: PartFile, clip: Clip) -> bytes:
         """Write the clip; gives its first bytes."""

@@ -46,12 +46,14 @@ class Link:
         calls: asks the provider.
         url: the link.
         task_id: the task whose clip it is; None where that is not known.
+        number: which of the task's results.
     """
 
-    def __init__(self, calls: LinkCalls, url: str, task_id: str | None = None) -> None:
+    def __init__(self, calls: LinkCalls, url: str, task_id: str | None = None, number: int = 1) -> None:
         self._calls = calls
         self._source = url
         self._task_id = task_id
+        self._number = number
         self._refusals = 0
         self.url = link_of(url) or url
 
@@ -85,7 +87,8 @@ class Link:
         return True
 
     async def _poll_again(self, task_id: str) -> Renewed:
-        url = (await self._calls.record(task_id)).url or ""
+        urls = (await self._calls.record(task_id)).urls
+        url = urls[self._number - 1] if len(urls) >= self._number else ""
         link = link_of(url)
         if link is None:
             return Renewed.NONE

@@ -24,6 +24,7 @@ from .media import guessed_type, suffix_of
 
 if TYPE_CHECKING:
     from .._protocol import TaskRecord
+    from .clip import Clip
     from .downloads import Downloads
     from .fetch import Fetch
 
@@ -77,10 +78,14 @@ class StoreFolder:
             await obstore.delete_async(self._store, trial)
 
     async def fetch(self, key: str, record: TaskRecord) -> str:
-        """Stream an item's clip into the store; gives the object's URL."""
-        begun = time.monotonic()
+        """Stream what an item made into the store; gives the first object's URL."""
         downloads = self._downloads()
-        clip = await downloads.clip_of(record)
+        clips = await downloads.clips_of(record)
+        first, *_ = [await self._stream(downloads, clip, key) for clip in clips]
+        return first
+
+    async def _stream(self, downloads: Downloads, clip: Clip, key: str) -> str:
+        begun = time.monotonic()
         async with downloads.turn:
             fetch = await downloads.fetch(clip)
             try:
