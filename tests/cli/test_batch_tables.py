@@ -251,6 +251,30 @@ async def test_a_table_in_a_table_out_and_failed_ones_again(tmp_path: Path) -> N
     assert not list(tmp_path.glob("*.part"))
 
 
+async def test_a_default_journal_of_other_rows_is_not_taken_for_ones_own(tmp_path: Path) -> None:
+    for name, prompt in (("a.csv", "a fox"), ("b.tsv", "a hen"), ("a.tsv", "a cow")):
+        (tmp_path / name).write_text(f"prompt\n{prompt}\n")
+    async with shell(tmp_path) as (provider, run):
+        assert (await run("batch", "a.csv", "--model", MODEL, "-o", "out.jsonl"))[0] == 0
+        code, _, errors = await run("batch", "b.tsv", "--model", MODEL, "-o", "out.csv")
+        assert code == 2
+        assert "out.db is the journal of other rows, perhaps of out.jsonl: --journal out.csv.db keeps" in errors
+        assert provider.stats.created == 1
+        assert (await run("batch", "a.csv", "--model", MODEL, "-o", "out.csv"))[0] == 0  # the same in another format
+        assert provider.stats.created == 1
+        (tmp_path / "out.csv").unlink()
+        for journal in ("out.csv.db", "out.db"):  # what was asked for is done
+            assert (await run("batch", "b.tsv", "--model", MODEL, "-o", "out.csv", "--journal", journal))[0] == 0
+        assert provider.stats.created == 3
+        assert (await run("batch", "a.csv", "--model", MODEL))[0] == 0
+        code, _, errors = await run("batch", "a.tsv", "--model", MODEL)
+        assert code == 2
+        assert "perhaps of a.csv: --output a.tsv.out.jsonl keeps" in errors
+        (tmp_path / "a.csv").write_text("prompt\na pig\n")  # a list that changes is told by `line`, as ever
+        (tmp_path / "a.tsv").unlink()
+        assert (await run("batch", "a.csv", "--model", MODEL))[0] == 0
+
+
 async def test_what_the_system_does_not_allow_is_told_with_what_is_kept(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("prompt\n" + "a fox\n" * 30)
     async with shell(tmp_path, limit=None, render=True) as (provider, wan):

@@ -11,7 +11,14 @@ from .._journal import Journal
 from .._policy.settings import RateLimit
 from .account import account_options
 from .batch_run import BatchOptions, BatchRun, made
-from .before import checked_rows, confirm, print_dry_run, reading_options, require_journal
+from .before import (
+    checked_rows,
+    confirm,
+    print_dry_run,
+    reading_options,
+    refuse_others_journal,
+    require_journal,
+)
 from .checked import keeping
 from .client import client
 from .exits import Exit
@@ -122,6 +129,8 @@ def command(
         wan = client(**(_limits(limit, query_limit, limit_storage) | callbacks.options()))
         files = places(source, output, journal, journalled=not no_journal)
         found = checked_rows(source, file, checked, reading, priced=priced)
+        if journal is None:
+            refuse_others_journal(source, output, files, checked)
         if not yes:
             confirm(found, files, above=confirm_above)
         if retry_failed:

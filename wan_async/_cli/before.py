@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +20,7 @@ from ..errors import ConfigurationError, InvalidInputError, JournalError
 from .checked import Checked, Sum, check
 from .fields import known_model
 from .parameters import number
-from .places import STDIN, Places
+from .places import STDIN, STDOUT, Places, namesakes
 from .reading import format_of, is_named
 from .rows import FORMATS, Reading, renamed
 
@@ -130,6 +132,29 @@ def _spent(files: Places) -> float:
     with contextlib.suppress(JournalError), Journal.open_readonly(str(files.journal)) as journal:
         return journal.counts().credits
     return 0.0
+
+
+def refuse_others_journal(source: str, output: str | None, files: Places, checked: Checked) -> None:
+    """Refuse a default journal that was made for a file beside this one that is called the same but for its ending.
+
+    Raises:
+        ConfigurationError: no row of INPUT is in it: it would mix what two batches make, and count the other's credits.
+    """
+    journal = files.journal
+    others = namesakes(source, output)
+    if not others or not isinstance(journal, Path) or not journal.exists():
+        return
+    with contextlib.suppress(JournalError), Journal.open_readonly(journal) as opened:
+        made = opened.entries()
+        first = next(made, None)
+        if first is None or any(checked.line(one.key, one.model, one.input) for one in itertools.chain((first,), made)):
+            return
+        beside = source if output in (None, STDOUT) else output
+        apart = f"--output {beside}.out.jsonl" if output is None else f"--journal {beside}.db"
+        told = f"{journal} is the journal of other rows, perhaps of {others[0].name}"
+        raise ConfigurationError(
+            f"{told}: {apart} keeps these apart, --journal {shlex.quote(str(journal))} goes on with it"
+        )
 
 
 def require_journal(files: Places, option: str) -> None:

@@ -89,8 +89,9 @@ class Checked:
     def add(self, number: int, line: InputLine) -> None:
         """Keep a line; InvalidInputError if an earlier one has its key."""
         task_input = line.input
-        key = line.key or self._keys.make(task_input.model, task_input.content())
-        if self._database.execute(_ADD, (number, key, task_input.model, _digest(task_input))).rowcount:
+        content = task_input.content()
+        key = line.key or self._keys.make(task_input.model, content)
+        if self._database.execute(_ADD, (number, key, task_input.model, _digest(content))).rowcount:
             return
         (first,) = self._database.execute("SELECT line FROM item WHERE key = ?", (key,)).fetchone()
         raise InvalidInputError("key", key, f"a key of its own: line {first} has this one")
@@ -98,7 +99,7 @@ class Checked:
     def key(self, number: int, line: InputLine) -> str | None:
         """The key of a line; None if it is not the one that was checked."""
         row = self._database.execute("SELECT key, model, input FROM item WHERE line = ?", (number,)).fetchone()
-        if row is None or row[1:] != (line.input.model, _digest(line.input)):
+        if row is None or row[1:] != (line.input.model, _digest(line.input.content())):
             return None
         return row[0] if line.key in {None, row[0]} else None
 
@@ -110,11 +111,13 @@ class Checked:
 
     def number(self, outcome: Outcome) -> int | None:
         """The line that an outcome belongs to; None if it is of an earlier run's input that stands here no more."""
-        if outcome.input is None:
-            return None
+        asked = outcome.input
+        return None if asked is None else self.line(outcome.key, asked.model, asked.content())
+
+    def line(self, key: str, model: str, content: bytes) -> int | None:
+        """The line of that key, if it asks for this, too."""
         select = "SELECT line FROM item WHERE key = ? AND model = ? AND input = ?"
-        arguments = (outcome.key, outcome.input.model, _digest(outcome.input))
-        row = self._database.execute(select, arguments).fetchone()
+        row = self._database.execute(select, (key, model, _digest(content))).fetchone()
         return None if row is None else row[0]
 
 
@@ -175,5 +178,5 @@ def again(file: BinaryIO, checked: Checked, reading: Reading) -> Iterator[tuple[
         yield key, line.input
 
 
-def _digest(task_input: WanInput) -> str:
-    return hashlib.blake2b(task_input.content(), digest_size=16).hexdigest()
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()

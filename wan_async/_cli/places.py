@@ -42,6 +42,20 @@ def places(source: str, output: str | None, journal: str | None, *, journalled: 
     return found
 
 
+def namesakes(source: str, output: str | None) -> list[Path]:
+    """Files that would have the same default journal: called as OUTPUT, which is not there yet, or else as INPUT.
+
+    The name may have another ending, or be that of an output that is not whole.
+    """
+    given = Path(source if output in (None, STDOUT) else output or "")
+    if str(given) == STDIN or (output not in (None, STDOUT) and given.exists()):
+        return []
+    stem = given.stem if given.suffix in _ENDINGS else given.name
+    names = [f"{stem}{ending}{part}" for ending in ("", *ENDINGS) for part in ("", ".part")]
+    beside = (given.with_name(name) for name in names if name not in (given.name, f"{given.name}.part"))
+    return [path for path in beside if path.is_file()]
+
+
 def _journal(source: str, beside: Path, output: str | None, journal: str | None) -> Path | str:
     if journal is not None:
         return journal if is_url(journal) else Path(journal).resolve()
