@@ -161,6 +161,20 @@ TABLE = {
     "a length longer than the body": row(cut(longer(BODY), 999), posts=1, outcome=None),
     "chunks without an end": row(cut(IN_CHUNKS + b"%x\r\n%s\r\n" % (len(BODY), BODY), 999), posts=1, outcome=None),
     "the id, and more than 1 MiB": row(answer(200, BODY[:-1] + b" " * (1 << 20)), posts=1, outcome=None),
+    # no HTTP, but the id stands in it
+    "a length of too few letters": row(answer(200, BODY, {"Content-Length": "49"}), posts=1, outcome=None),
+    "junk behind it": row(raw(WHOLE + b"junk\r\n\r\n"), posts=1, outcome=None),
+    "junk behind it, another answer's id in it": row(raw(WHOLE + BODY.replace(b"t1", b"t9")), posts=1, outcome=None),
+    "two lengths": row(answer(200, BODY, {"content-length": "7"}), posts=1, outcome=None),
+    "a header without a colon": row(raw(WHOLE.replace(b"\r\n", b"\r\nodd\r\n", 1)), posts=1, outcome=None),
+    "a broken chunk": row(
+        raw(IN_CHUNKS + b"2a\r\n%s\r\n9\r\n%s\r\nzz\r\n" % (BODY[:42], BODY[42:])), posts=1, outcome=None
+    ),
+    "a note before it": row(raw(b"HTTP/1.1 100 Go\r\n\r\n" + WHOLE + b"junk\r\n\r\n"), posts=1, outcome=None),
+    "a refusal with junk behind it": row(
+        raw(http(200, b'{"code":429,"data":{"taskId":"t1"}}') + b"junk\r\n\r\n"), posts=1, outcome=UNKNOWN
+    ),
+    "another protocol": row(raw(b"SSH-2.0\r\n\r\n" + BODY), posts=1, outcome=UNKNOWN),
     # heads that are longer than what aiohttp takes by itself
     "a policy of 20 KB": row(answer(headers={"Content-Security-Policy": "x" * 20_000}), posts=1, outcome=None),
     "300 headers": row(answer(headers={f"X-{number}": "x" for number in range(300)}), posts=1, outcome=None),

@@ -318,6 +318,23 @@ def test_a_connection_that_closed_since_is_not_written_to(closed: bool) -> None:
     assert written == ([] if closed else [b"GET"])
 
 
+def test_a_connection_that_refuses_is_aborted_and_keeps_no_other_from_being_written_to() -> None:
+    aborted: list[bool] = []
+
+    class Transport(asyncio.WriteTransport):
+        def is_closing(self) -> bool:
+            return False
+
+        def write(self, data: bytes | bytearray | memoryview) -> None:
+            raise RuntimeError("the handle is closed")
+
+        def abort(self) -> None:
+            aborted.append(True)
+
+    direct.write(Transport(), b"GET")
+    assert aborted == [True]
+
+
 async def test_requests_of_one_pass_are_written_back_to_back(monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
     message, write = direct.message, direct.write

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import FunctionType
 from typing import TYPE_CHECKING, Final, NamedTuple, Self, TypeVar
 
@@ -30,6 +30,8 @@ from yarl import URL
 from .._events.lines import logger
 from .._protocol import Answer
 from ..errors import TransportError
+from .failures import FAILURES
+from .unparsed import KEPT, KeepingHandler, answer_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,9 +56,6 @@ is 3 of the 45 µs of an exchange.
 LONGEST_LINE = 1 << 16
 MOST_LINES = 1024
 """Of an answer's head, in bytes: by aiohttp's 8,190 and 128, a CDN's policies or cookies would hide an id that came."""
-
-_KEPT = 1 << 16
-"""Bytes that are kept of an answer that broke off."""
 
 Bytes = TypeVar("Bytes", bytes, bytearray)
 
@@ -108,7 +107,9 @@ class Direct:
         if not aiohttp.__version__.startswith(TRIED):
             _warn_of_untried(aiohttp.__version__)
             return None
-        return cls(session, session.connector, asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        vars(session.connector)["_factory"] = partial(KeepingHandler, loop=loop)
+        return cls(session, session.connector, loop)
 
     @property
     def is_patched(self) -> bool:
@@ -144,8 +145,8 @@ class Direct:
         """
         server = self._servers.get(base_url) or self._serve(base_url)
         connection = await self._connected(server, base_url, connect_timeout)
+        protocol = connection.protocol
         try:
-            protocol = connection.protocol
             transport = None if protocol is None else protocol.transport
             # what came unasked would be taken for this request's answer
             if protocol is None or transport is None or transport.is_closing() or protocol.should_close:
@@ -160,6 +161,9 @@ class Direct:
             body = _at_hand(content) or await whole(content, answer.code, came)
         except BaseException as error:
             connection.close()
+            piece = protocol.unparsed if isinstance(protocol, KeepingHandler) else b""
+            if came is not None and (unparsed := answer_in(piece)) is not None:
+                came[:] = [unparsed]
             broke = isinstance(error, (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError))
             if not broke or again or request.method != "GET":
                 raise
@@ -234,7 +238,7 @@ async def whole(content: aiohttp.StreamReader, status: int, came: list[Answer] |
     except BaseException:
         if came is not None:
             rest = b"".join(content._buffer)  # pyright: ignore[reportPrivateUsage]
-            came[:] = [Answer(status, (bytes(body[:_KEPT]) + rest)[:_KEPT])]
+            came[:] = [Answer(status, (bytes(body[:KEPT]) + rest)[:KEPT])]
         raise
 
 
@@ -260,9 +264,17 @@ def lines(headers: Iterable[tuple[str, str]]) -> str:
 
 
 def write(transport: asyncio.WriteTransport, whole: bytes) -> None:
-    """Write it, unless the connection has closed since; then whoever waits for the answer hears of that."""
-    if not transport.is_closing():
+    """Write it, unless the connection has closed since or refuses it; whoever waits for the answer hears of that.
+
+    Nothing is raised: the requests of others are written behind this one.
+    """
+    if transport.is_closing():
+        return
+    try:
         transport.write(whole)
+    except FAILURES:
+        _log.debug("a connection refused what was written to it", exc_info=True)
+        transport.abort()
 
 
 def _not_too_large(body: Bytes) -> Bytes:
