@@ -174,7 +174,14 @@ async def test_a_postgresql_that_falls_silent_delays_no_receipt_for_long(
             await until(lambda: WakeUp("b") in ear.wake_ups and WakeUp("c") in ear.wake_ups)
 
 
-BAD = ("x:secret@[::1/d", "x:secret%zz@h/d", "x:secret@h/d?nonsense=1")
+BAD = (
+    "x:secret/secret@h/d",
+    "x:1/secret@h/d",
+    "x:secret@secret@h/d",
+    "x:secret@[::1/d",
+    "x:secret%zz@h/d",
+    "x:secret@h/d?nonsense=1",
+)
 
 
 @pytest.mark.parametrize("url", ["", "h", "redis://x:secret@h", None, *(f"postgresql://{rest}" for rest in BAD)])

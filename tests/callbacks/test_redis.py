@@ -59,10 +59,14 @@ async def test_a_redis_that_says_nothing_delays_no_receipt_for_long(monkeypatch:
             assert len(ear.wake_ups) == 20
 
 
-@pytest.mark.parametrize("url", ["", "localhost", "http://localhost", None])
+BAD = ("", "localhost", "http://localhost", None, "redis://:secret/secret@h", "redis://:1/secret@h", "redis://h?no=1")
+
+
+@pytest.mark.parametrize("url", BAD)
 def test_a_url_that_is_none_of_redis_is_refused(url: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"RedisBus\.url"):
+    with pytest.raises(ConfigurationError, match=r"RedisBus\.url") as caught:
         RedisBus(url)
+    assert "secret" not in str(caught.value)
 
 
 def test_no_password_is_shown() -> None:

@@ -45,15 +45,7 @@ class RedisLimits(StoredLimits, frozen=True):
 
     def check(self) -> None:
         """Refuse a URL that redis cannot read."""
-        parts = urlsplit(self.url)
-        try:
-            if parts.netloc and "@" not in parts.netloc and "@" in parts.path + parts.fragment:
-                raise ValueError("a password's / or #")
-            # Only a connection knows what options there are; it is not opened.
-            ConnectionPool.from_url(self.url).make_connection()  # pyright: ignore[reportUnknownMemberType]
-        except (ValueError, TypeError, AttributeError):
-            words = f"{place(self.url)!r} is not allowed; allowed: {_ALLOWED}, with %XX for a password's signs"
-            raise ConfigurationError(f"limit_storage: {words}") from None
+        require_url("limit_storage", self.url)
 
     def connect(self) -> RedisStorage:
         """See `StoredLimits`."""
@@ -95,6 +87,19 @@ class RedisStorage:
         """See `LimitStorage`."""
         await self._redis.aclose()
         await self._redis.connection_pool.disconnect()
+
+
+def require_url(name: str, url: str) -> None:
+    """Refuse a URL that redis cannot read, or in which it reads a part of the password as something else."""
+    try:
+        parts = urlsplit(url)
+        if parts.netloc and "@" not in parts.netloc and "@" in parts.path + parts.fragment:
+            raise ValueError("a password's / or #")
+        # Only a connection knows what options there are; it is not opened.
+        ConnectionPool.from_url(url).make_connection()  # pyright: ignore[reportUnknownMemberType]
+    except (ValueError, TypeError, AttributeError):
+        words = f"{place(url) if isinstance(url, str) else url!r} is not allowed"  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ConfigurationError(f"{name}: {words}; allowed: {_ALLOWED}, with %XX for a password's signs") from None
 
 
 def _as_ours(error: Exception) -> Exception:

@@ -30,6 +30,7 @@ from .._psycopg import (
     connected,
     conninfo_to_dict,
     hanging_up_after,
+    is_misread,
     require_its_loop,
 )
 from ..errors import ConfigurationError
@@ -150,12 +151,14 @@ class PostgresBus(SharedBus):
         if not isinstance(url, str) or not url.startswith(("postgresql://", "postgres://")):
             raise ConfigurationError("PostgresBus.url: not allowed; allowed: postgresql://user@host/database")
         try:
-            conninfo_to_dict(url)
+            misread = is_misread(url, conninfo_to_dict(url))
         except PsycopgError:  # its words hold the password
+            misread = True
+        if misread:
             raise ConfigurationError(
                 "PostgresBus.url: cannot be read; allowed: postgresql://user@host:port/database?option=value, "
                 "with %XX for what is not a letter or a digit"
-            ) from None
+            )
         super().__init__("PostgreSQL", lambda: _Table(url, channel))
         self._channel = channel
 

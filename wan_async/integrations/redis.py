@@ -8,15 +8,15 @@ from typing import TypeAlias, cast
 
 from .._callbacks import shared_bus
 from .._callbacks.shared_bus import SharedBus
-from ..errors import ConfigurationError
 
 try:
     from redis.asyncio import Redis
-    from redis.asyncio.connection import parse_url
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
 except ModuleNotFoundError as _missing:
     raise ModuleNotFoundError("redis is not installed: pip install 'wan-async[redis]'", name=_missing.name) from None
+
+from .._limits.redis import require_url
 
 __all__ = ["RedisBus"]
 
@@ -77,10 +77,7 @@ class RedisBus(SharedBus):
     """
 
     def __init__(self, url: str, *, channel: str = "wan_async:callbacks") -> None:
-        try:
-            parse_url(url)
-        except (ValueError, TypeError, AttributeError) as error:
-            raise ConfigurationError(f"RedisBus.url: not allowed: {error}") from None
+        require_url("RedisBus.url", url)
         super().__init__("Redis", lambda: _Stream(url, channel))
         self._channel = channel
 
