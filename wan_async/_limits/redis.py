@@ -7,6 +7,7 @@ All of it is under one name with a hash tag. Redis must not evict it: `maxmemory
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable
 from importlib.resources import files
 from typing import cast
@@ -30,8 +31,16 @@ except ModuleNotFoundError as _missing:
 _PATIENCE = 2.0
 """Seconds after which a server that says nothing is away."""
 _ALLOWED = "redis://host:port/number, rediss://…, unix:///socket"
-_BUSY = ("LOADING", "BUSY", "CLUSTERDOWN", "TRYAGAIN", "MASTERDOWN", "READONLY", "OOM", "NOREPLICAS", "MISCONF")
-"""Answers of a server that will do later."""
+_LATER = (
+    exceptions.BusyLoadingError,
+    exceptions.ClusterDownError,
+    exceptions.MasterDownError,
+    exceptions.OutOfMemoryError,
+    exceptions.ReadOnlyError,
+    exceptions.TryAgainError,
+)
+_LATER_WORDS = re.compile("(^|-)(LOADING|BUSY|CLUSTERDOWN|TRYAGAIN|MASTERDOWN|READONLY|OOM|NOREPLICAS|MISCONF) ")
+"""Answers of a server that will do later, such as a master that is a replica now; also in what a script tells."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decoder = msgspec.msgpack.Decoder(Turn)
@@ -80,6 +89,8 @@ class RedisStorage:
             async with asyncio.timeout(2 * _PATIENCE):
                 answer = await cast("Awaitable[bytes]", self._script([key], [_encode(visit), int(keep * 1000)]))
         except (exceptions.RedisError, OSError, TimeoutError) as error:
+            if isinstance(error, exceptions.ResponseError):  # the name may mean another server by now
+                await self._redis.connection_pool.disconnect(inuse_connections=False)
             raise _as_ours(error) from None
         return _decoder.decode(answer)
 
@@ -104,8 +115,8 @@ def require_url(name: str, url: str) -> None:
 
 def _as_ours(error: Exception) -> Exception:
     words = f"{type(error).__name__}: {error}"
-    busy = str(error).startswith(_BUSY) or isinstance(error, exceptions.BusyLoadingError)
+    later = isinstance(error, _LATER) or _LATER_WORDS.search(str(error)) is not None
     refused = isinstance(error, exceptions.ResponseError | exceptions.AuthenticationError)
-    if refused and not busy:
+    if refused and not later:
         return ConfigurationError(f"limit_storage: Redis refused: {words}")
     return StorageAwayError(words)
