@@ -182,3 +182,19 @@ PNG = bytes.fromhex(
 async def test_a_model_that_there_is_not_is_told_whatever_options_follow(tmp_path: Path) -> None:
     code, _, errors = await Shell("http://127.0.0.1:9", tmp_path)("run", "2-6-image-to-vidoe", "--prompt", "a fox")
     assert (code, "did you mean 'wan/2-6-image-to-video'?" in errors) == (2, True), errors
+
+
+async def test_what_is_paid_for_is_told_with_the_way_to_it_when_the_wait_or_the_download_fails(tmp_path: Path) -> None:
+    async with shell(tmp_path, seconds=30.0) as (_, wan):
+        code, output, errors = await wan("run", MODEL, "--prompt", "a fox", "--max-wait", "0", "-q", "-o", "fox.mp4")
+        task_id, words = errors.removeprefix("wan-async: task ").split(" ", 1)
+        assert (code, output) == (1, "")
+        assert words.startswith(f"is paid for; its clip: wan-async wait {task_id} --output fox.mp4\n")
+    lost = Fault("html", call="file", status=403)
+    async with shell(tmp_path, lost, render=True) as (_, wan):
+        arguments = ("run", MODEL, "--prompt", "a fox", "-o", "fox.mp4", "--json", "--retry", "0")
+        code, output, errors = await wan(*arguments)
+        record = msgspec.json.decode(output)
+        assert code == 3
+        assert record["url"].startswith("http://")
+        assert f"wan-async wait {record['task_id']} --output fox.mp4" in errors

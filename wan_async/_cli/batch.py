@@ -23,7 +23,7 @@ from .checked import keeping
 from .client import client
 from .exits import Exit
 from .loops import loop_option
-from .parameters import rate_limit, seconds
+from .parameters import Whole, credits_, rate_limit, seconds
 from .places import places
 from .reception import callback_options, reception
 from .rows import Reading
@@ -67,10 +67,8 @@ journal; with --dry-run: rows, credits, unpriced, repeated, minutes, models {mod
 )
 @click.option("--no-journal", is_flag=True, help="Keep none: what a crash or Ctrl-C interrupts is paid for and lost.")
 @click.option("--download-to", metavar="DIR", help="A folder for the clips, or s3://bucket/prefix.")
-@click.option("--max-in-flight", type=click.IntRange(1), default=100, show_default=True, help="Items at once.")
-@click.option(
-    "--max-credits", type=click.FloatRange(0), metavar="CREDITS", help="What may be spent, earlier runs counted."
-)
+@click.option("--max-in-flight", type=Whole(1), default=100, show_default=True, help="Items at once.")
+@click.option("--max-credits", type=credits_, metavar="CREDITS", help="What may be spent, earlier runs counted.")
 @click.option("--max-wait", type=seconds, metavar="SECONDS", help="How long to wait for each; the next run goes on.")
 @click.option("--resubmit-unknown", is_flag=True, help="Send again what has an unknown fate; that may pay twice.")
 @click.option("--retry-failed", is_flag=True, help="Send again what failed; each is paid again.")
@@ -86,7 +84,7 @@ journal; with --dry-run: rows, credits, unpriced, repeated, minutes, models {mod
 @click.option("--dry-run", "--check", "dry_run", is_flag=True, help="Check every row, print the price, send nothing.")
 @click.option(
     "--confirm-above",
-    type=click.FloatRange(0),
+    type=credits_,
     default=1000.0,
     show_default=True,
     metavar="CREDITS",

@@ -82,7 +82,8 @@ def made(run: BatchRun, wan: WanClient) -> Exit:
     try:
         return in_loop(_make(run, wan))
     except OSError as error:  # a full disk, too many open files: not the service's
-        click.echo(f"wan-async: {of_file(error)}; what was made is kept: {run.rest}", err=True)
+        kept = "" if run.files.journal is None else "what was made is kept: "
+        click.echo(f"wan-async: {of_file(error)}; {kept}{run.rest}", err=True)
         return Exit.SOME_FAILED
     except asyncio.CancelledError:
         click.echo(f"wan-async: left at once; {run.rest}", err=True)
@@ -102,7 +103,8 @@ async def _make(run: BatchRun, wan: WanClient) -> Exit:
     _sum_up(run, tally, charged, batch.stats.credits)
     if error is not None:
         if tally.left:
-            click.echo(f"wan-async: what was made is kept; {run.rest}", err=True)
+            kept = "" if run.files.journal is None else "what was made is kept; "
+            click.echo(f"wan-async: {kept}{run.rest}", err=True)
         raise error
     if interrupts.count and tally.left:
         click.echo(f"wan-async: interrupted; {run.rest}", err=True)

@@ -17,7 +17,7 @@ from .._progress import Display, Follow, display_on, showing
 from ..errors import ConfigurationError
 from .exits import Exit
 from .page import GENERATOR, Headline, write_page
-from .parameters import seconds
+from .parameters import Whole, seconds
 
 _KEY = "demo-key"
 _EVERY = 1.0
@@ -29,7 +29,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 
 @click.command()
 @click.option("--output", type=_FOLDER, default=Path("demo-clips"), show_default=True, help="Where to.")
-@click.option("--clips", type=click.IntRange(1, 500), default=24, show_default=True, help="How many.")
+@click.option("--clips", type=Whole(1, 500), default=24, show_default=True, help="How many.")
 @click.option("--seconds", "mean", type=seconds, default="6", show_default=True, help="How long a clip takes to make.")
 @click.option("--seed", type=int, default=26, show_default=True, help="Of the clips' times.")
 @click.option("--open/--no-open", "open_page", default=True, help="Open the page in a browser, on a desktop.")

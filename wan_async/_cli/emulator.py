@@ -14,7 +14,7 @@ from ..errors import ConfigurationError
 from .exits import Exit
 from .interrupts import interrupted
 from .loops import in_loop, loop_option
-from .parameters import rate_limit_or_none, seconds
+from .parameters import Whole, credits_, rate_limit_or_none, seconds
 
 
 def fault(text: str) -> Fault:
@@ -28,6 +28,7 @@ def fault(text: str) -> Fault:
             raise click.BadParameter(f"{field!r} is not allowed; allowed: {allowed}")
         given[name] = value
     try:
+        Fault(given["kind"], call=given.get("call"))  # it says which there are
         return msgspec.convert(given, Fault, strict=False)
     except (msgspec.ValidationError, ConfigurationError) as error:
         raise click.BadParameter(str(error)) from None
@@ -35,7 +36,7 @@ def fault(text: str) -> Fault:
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8400, show_default=True, help="0 takes a free one.")
+@click.option("--port", type=Whole(0, 65535), default=8400, show_default=True, help="0 takes a free one.")
 @click.option("--key", "keys", multiple=True, default=("k",), show_default=True, help="API keys, an account each.")
 @click.option(
     "--limit",
@@ -52,7 +53,7 @@ def fault(text: str) -> Fault:
 @click.option(
     "--credits",
     "credits_",
-    type=click.FloatRange(0),
+    type=credits_,
     metavar="CREDITS",
     default=1e9,
     help="What each account begins with.",

@@ -14,7 +14,7 @@ from .._gallery.server import LiveData
 from .._policy.settings import RateLimit
 from .exits import Exit
 from .interrupts import interrupted
-from .parameters import JournalPlace, rate_limit
+from .parameters import JournalPlace, Whole, rate_limit
 
 _LIVE = 3.0
 """Seconds between two polls of a page that is served."""
@@ -26,10 +26,10 @@ _folder = click.Path(path_type=Path, file_okay=False)
 @click.argument("journal", type=JournalPlace())
 @click.option("-o", "--output", type=_folder, help="The folder to write the page into: index.html.  [default: gallery]")
 @click.option("--serve", is_flag=True, help="Serve the page on this computer, live while the batch runs.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8500, show_default=True, help="0 takes a free one.")
+@click.option("--port", type=Whole(0, 65535), default=8500, show_default=True, help="0 takes a free one.")
 @click.option("--clips", type=_folder, multiple=True, help="With --serve: where clips were downloaded to.")
 @click.option("--limit", type=rate_limit, metavar="N/SECONDS", help="For the chart. [default: the batch's]")
-@click.option("--newest", type=click.IntRange(1), default=20_000, show_default=True, help="Items on the page at most.")
+@click.option("--newest", type=Whole(1), default=20_000, show_default=True, help="Items on the page at most.")
 def command(
     *,
     journal: Path | str,

@@ -14,11 +14,12 @@ from ..integrations.receiver import receiving
 from .exits import Exit
 from .interrupts import interrupted
 from .loops import in_loop, loop_option
+from .parameters import Whole
 
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8300, show_default=True, help="0 takes a free one.")
+@click.option("--port", type=Whole(0, 65535), default=8300, show_default=True, help="0 takes a free one.")
 @click.option("--path", default="/", show_default=True, help="The path to which callbacks come.")
 @click.option(
     "--key",

@@ -15,6 +15,7 @@ from .._batch import Batch
 from .._batch.stages import price_of
 from .._client import WanClient
 from .._protocol import TaskRecord
+from ..errors import TaskFailedError, WanError
 from ..events import Event, Submitted
 from ..models import WanInput
 from .client import client
@@ -50,6 +51,7 @@ class _Created:
 
     def __init__(self) -> None:
         self.task_id: str | None = None
+        self.record: TaskRecord | None = None
         self.interrupted = asyncio.Event()
         self._task = asyncio.current_task()
 
@@ -89,8 +91,12 @@ async def make(asked: Order) -> Exit:
             if outcome is None:
                 click.echo("wan-async: interrupted; nothing was submitted", err=True)
                 return Exit.INTERRUPTED
-            record = outcome.unwrap()
+            record = created.record = outcome.unwrap()
             path = None if asked.output is None else await wan.download(record, asked.output)
+    except WanError as error:
+        if created.task_id is not None and not isinstance(error, TaskFailedError):
+            _tell_what_is_paid(asked, created.task_id, created.record)
+        raise
     except asyncio.CancelledError:
         if not created.interrupted.is_set():
             raise
@@ -107,6 +113,13 @@ async def _running(asked: Order, created: _Created) -> AsyncGenerator[tuple[WanC
     async with wan, batch:
         with interruptible(lambda: created.interrupt(batch)):
             yield wan, batch
+
+
+def _tell_what_is_paid(asked: Order, task_id: str, record: TaskRecord | None) -> None:
+    """Before the error: the clip's link, if there is one, and the command that gets the clip."""
+    if record is not None:
+        click.echo(as_json(record) if asked.as_json else in_words(record))
+    click.echo(f"wan-async: task {task_id} is paid for; its clip: {asked.later(task_id)}", err=True)
 
 
 def _left(asked: Order, task_id: str | None) -> Exit:

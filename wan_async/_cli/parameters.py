@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -43,6 +43,29 @@ def seconds(text: str) -> float:
     if math.isfinite(number) and number >= 0:
         return number
     raise click.BadParameter(f"{text!r} is not allowed; allowed: seconds, ≥ 0")
+
+
+class Whole(click.IntRange):
+    """A whole number within bounds, refused in our words."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """See `click.ParamType`."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            bounds = f"≥ {self.min}" if self.max is None else f"from {self.min} to {self.max}"
+            self.fail(f"{value!r} is not allowed; allowed: an integer {bounds}", param, ctx)
+
+
+def credits_(text: str) -> float:
+    """A number of credits ≥ 0; infinity is one."""
+    try:
+        amount = float(text)
+    except ValueError:
+        amount = math.nan
+    if amount >= 0:
+        return amount
+    raise click.BadParameter(f"{text!r} is not allowed; allowed: credits, a number ≥ 0")
 
 
 class JournalPlace(click.Path):

@@ -13,6 +13,7 @@ import msgspec
 from .._callbacks.callbacks import Callbacks
 from .._client import ClientOptions
 from ..integrations.receiver import receiving
+from .parameters import Whole
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -49,7 +50,7 @@ def callback_options(command: Callable[P, T]) -> Callable[P, T]:
     )
     port = click.option(
         "--listen",
-        type=click.IntRange(1, 65535),
+        type=Whole(1, 65535),
         metavar="PORT",
         expose_value=False,
         callback=_keep,
