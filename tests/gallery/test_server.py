@@ -50,6 +50,20 @@ async def test_only_named_clips_below_the_folder(url: str, web: aiohttp.ClientSe
             assert answer.status == 404, path
 
 
+async def test_a_saved_picture_is_one_and_so_is_a_link_to_one(tmp_path: Path, web: aiohttp.ClientSession) -> None:
+    (tmp_path / "fox.PNG").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (tmp_path / "hen.mp4").write_bytes(b"0")
+    saved = [Item(name, path=str(tmp_path / name)) for name in ("fox.PNG", "hen.mp4")]
+    links = [Item(link, url=f"https://example.com/{link}") for link in ("a.webp?sign=.mp4", "a.mp4#a.png", "png")]
+    path, by_id = journal(tmp_path / "run.db", [*saved, *links]), ById([tmp_path])
+    source = LiveData(path, partial(read_gallery, path, by_id, limit=LIMIT, newest=100, live=0.2))
+    async with serving(source, by_id, 0) as url, web.get(url + "data.json") as answer:
+        rows = (await answer.json())["rows"]
+        assert [row.get("picture", False) for row in rows] == [True, False, True, False, False]
+        async with web.get(url + rows[0]["clip"]) as picture:
+            assert (picture.status, picture.content_type) == (200, "image/png")
+
+
 async def test_data_come_again_only_when_the_journal_was_written(
     url: str, web: aiohttp.ClientSession, tmp_path: Path
 ) -> None:

@@ -282,12 +282,10 @@ function newCard(row) {
   words.append(make("p", row.title || row.key, { class: "prompt" }), make("span", row.model, { class: "model" }), make("span", row.key, { class: "key", title: row.key }));
   words.append(make("p", facts(row).join(" · "), { class: "facts" }));
   const media = make("div", undefined, { class: "media" });
-  media.append(...(!row.clip ? [told(row)] : isPicture(row.clip) ? [newPicture(row)] : [newVideo(row), make("span", undefined, { class: "play" })]));
+  media.append(...(!row.clip ? [told(row)] : row.picture ? [newPicture(row)] : [newVideo(row), make("span", undefined, { class: "play" })]));
   card.append(media, words);
   return card;
 }
-
-const isPicture = (clip) => /\.(png|jpe?g|webp|gif)$/i.test(clip.split(/[?#]/)[0]);
 
 const newPicture = (row) => make("img", undefined, { src: row.clip, loading: "lazy", alt: row.title || row.key });
 
@@ -349,7 +347,7 @@ const cardAt = (index) => $("feed").children[Math.floor(index / size)]?.children
 
 function open(row) {
   opened = row.id;
-  const media = row.clip && isPicture(row.clip) ? newPicture(row) : row.clip
+  const media = row.clip && row.picture ? newPicture(row) : row.clip
     ? make("video", undefined, { src: row.clip, controls: "", loop: "", playsinline: "", autoplay: "", "aria-label": row.title || row.key })
     : make("p", row.state);
   $("large-media").replaceChildren(media);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import cast
@@ -10,6 +11,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from .._journal import Entry, State
+
+_PICTURE = re.compile(r"\.(?:png|jpe?g|webp|gif)$", re.IGNORECASE)
 
 
 class PageRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -23,6 +26,7 @@ class PageRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         title: the prompt, or where there is none the names of the media.
         fields: the input as on the wire, without the prompt.
         clip: what the page plays, None where there is nothing.
+        picture: True if that is a picture.
         saved: where the clip was saved.
         task: the provider's id of the task.
         seconds: how long the task took.
@@ -38,6 +42,7 @@ class PageRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     title: str = ""
     fields: Mapping[str, object] = {}
     clip: str | None = None
+    picture: bool = False
     saved: str | None = None
     task: str | None = None
     seconds: float | None = None
@@ -58,6 +63,7 @@ def row_of(entry: Entry, clip: str | None) -> PageRow:
         title=prompt if isinstance(prompt, str) and prompt.strip() else _media(fields),
         fields=fields,
         clip=clip,
+        picture=clip is not None and _is_picture(entry, clip),
         saved=_text(entry.path),
         task=entry.task_id,
         seconds=seconds_of(entry),
@@ -76,6 +82,11 @@ def seconds_of(entry: Entry) -> float | None:
     if entry.accepted_at is None or entry.finished_at is None:
         return None
     return max(0.0, entry.finished_at - entry.accepted_at)
+
+
+def _is_picture(entry: Entry, clip: str) -> bool:
+    """By the name of the file where it was saved: a live page's link has none."""
+    return any(map(_PICTURE.search, (entry.path or "", re.split("[?#]", clip)[0])))
 
 
 def _fields(text: bytes) -> dict[str, object]:
