@@ -29,6 +29,7 @@ class Item(msgspec.Struct, frozen=True):
     path: str | None = None
     reason: str | None = None
     url: str | None = None
+    urls: tuple[str, ...] = ()
 
 
 COLUMNS = (
@@ -49,7 +50,7 @@ def journal(path: Path, items: list[Item]) -> Path:
 def _row(number: int, item: Item) -> tuple[object, ...]:
     ended = item.state in ("done", "failed", "unknown")
     state = TaskState.SUCCESS if item.state == "done" else TaskState.FAIL
-    urls = () if item.url is None else (item.url,)
+    urls = item.urls or (() if item.url is None else (item.url,))
     record = TaskRecord(task_id=f"t{number}", state=state, urls=urls, cost_time=item.seconds, fail_message=item.reason)
     fields = msgspec.json.encode({"prompt": item.prompt, "seed": number}).decode()
     told = msgspec.json.encode(record).decode() if item.state in ("done", "failed") else None

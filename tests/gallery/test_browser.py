@@ -145,6 +145,18 @@ def test_pictures_are_seen_beside_clips(page: Page, tmp_path: Path) -> None:
     page.wait_for_function("() => document.querySelector('#large-media img')?.naturalWidth === 160")
 
 
+def test_all_pictures_of_a_task_are_seen(page: Page, tmp_path: Path) -> None:
+    for nth, width in (("", 160), ("-2", 80)):
+        content = render(ClipSpec("wan/2-7-image", "a fox", "t", width, 90, 0.0))
+        (tmp_path / f"fox{nth}.png").write_bytes(content)
+    urls = tuple(f"https://example.invalid/{nth}.png" for nth in (1, 2))
+    page.goto(page_of(tmp_path, [Item("k1", path=str(tmp_path / "fox.png"), sent=START, urls=urls)]))
+    page.locator("[data-key=k1]").click()
+    seen = page.locator("#large-media img")
+    assert [str(one.get_attribute("src")).rpartition("/")[2] for one in seen.all()] == ["fox.png", "fox-2.png"]
+    page.wait_for_function("() => document.querySelectorAll('#large-media img')[1].naturalWidth === 80")
+
+
 def test_the_keyboard_alone_will_do(page: Page, few: str) -> None:
     page.goto(few)
     page.select_option("#sort", "key")

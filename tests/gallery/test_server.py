@@ -64,6 +64,30 @@ async def test_a_saved_picture_is_one_and_so_is_a_link_to_one(tmp_path: Path, we
             assert (picture.status, picture.content_type) == (200, "image/png")
 
 
+async def test_further_pictures_are_served_beside_the_first_alone(tmp_path: Path, web: aiohttp.ClientSession) -> None:
+    (tmp_path / "secret-2.png").write_bytes(b"s")
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    for name in ("fox.png", "fox-2.png"):
+        (folder / name).write_bytes(name.encode())
+    (folder / "fox-3.png").symlink_to(tmp_path / "secret-2.png")
+    urls = ("https://host/1.png", "https://host/2.png", "https://host/3.png", "javascript:1")
+    items = [Item("fox", path=str(folder / "fox.png"), urls=urls), Item("hen", url="https://host/hen.mp4")]
+    path, by_id = journal(tmp_path / "run.db", items), ById([folder])
+    source = LiveData(path, partial(read_gallery, path, by_id, limit=LIMIT, newest=100, live=0.2))
+    async with serving(source, by_id, 0) as url, web.get(url + "data.json") as answer:
+        rows = (await answer.json())["rows"]
+        assert [row.get("more") for row in rows] == [["clips/1/2", "https://host/3.png"], None]
+        for link, content in (
+            ("clips/1/2", b"fox-2.png"),
+            ("clips/1/3", None),
+            ("clips/1/9", None),
+            ("clips/2/2", None),
+        ):
+            async with web.get(url + link) as picture:
+                assert (await picture.read() if picture.status == 200 else None) == content, link
+
+
 async def test_data_come_again_only_when_the_journal_was_written(
     url: str, web: aiohttp.ClientSession, tmp_path: Path
 ) -> None:

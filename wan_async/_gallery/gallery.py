@@ -56,7 +56,7 @@ def read_gallery(
     with Journal.open_readonly(path) as journal:
         for total, entry in enumerate(journal.entries(), 1):  # noqa: B007  how many it was
             tally.add(entry)
-            last.append(row_of(entry, links(entry)))
+            last.append(row_of(entry, links(entry), links.more(entry)))
         path = journal.path
         summary = tally.summary(journal.counts(), limit or _limit_of(journal))
     name = Path(path).name.encode(errors="backslashreplace").decode()

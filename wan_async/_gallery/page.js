@@ -287,7 +287,7 @@ function newCard(row) {
   return card;
 }
 
-const newPicture = (row) => make("img", undefined, { src: row.clip, loading: "lazy", alt: row.title || row.key });
+const newPicture = (row, link = row.clip) => make("img", undefined, { src: link, loading: "lazy", alt: row.title || row.key });
 
 function newVideo(row) {
   const video = make("video", undefined, { "data-clip": `${row.clip}#t=0.5`, preload: "metadata", playsinline: "", loop: "", "aria-label": row.title || row.key });
@@ -350,7 +350,8 @@ function open(row) {
   const media = row.clip && row.picture ? newPicture(row) : row.clip
     ? make("video", undefined, { src: row.clip, controls: "", loop: "", playsinline: "", autoplay: "", "aria-label": row.title || row.key })
     : make("p", row.state);
-  $("large-media").replaceChildren(media);
+  const more = row.picture ? row.more || [] : [];
+  $("large-media").replaceChildren(media, ...more.map((link) => newPicture(row, link)));
   $("large-title").textContent = row.title || row.key;
   $("large-reason").textContent = row.reason || "";
   const fields = Object.entries(row.fields || {}).map(([name, value]) => [name, valueText(value)]);

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import cast
 from urllib.parse import urlsplit
@@ -27,6 +27,7 @@ class PageRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         fields: the input as on the wire, without the prompt.
         clip: what the page plays, None where there is nothing.
         picture: True if that is a picture.
+        more: further pictures of its task.
         saved: where the clip was saved.
         task: the provider's id of the task.
         seconds: how long the task took.
@@ -43,6 +44,7 @@ class PageRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     fields: Mapping[str, object] = {}
     clip: str | None = None
     picture: bool = False
+    more: Sequence[str] = ()
     saved: str | None = None
     task: str | None = None
     seconds: float | None = None
@@ -51,8 +53,8 @@ class PageRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     at: float = 0.0
 
 
-def row_of(entry: Entry, clip: str | None) -> PageRow:
-    """The row of an entry whose clip has this link."""
+def row_of(entry: Entry, clip: str | None, more: Sequence[str] = ()) -> PageRow:
+    """The row of an entry whose clip has this link, and `more` those of further pictures."""
     fields = _fields(entry.input)
     prompt = fields.pop("prompt", None)
     return PageRow(
@@ -64,6 +66,7 @@ def row_of(entry: Entry, clip: str | None) -> PageRow:
         fields=fields,
         clip=clip,
         picture=clip is not None and _is_picture(entry, clip),
+        more=tuple(more),
         saved=_text(entry.path),
         task=entry.task_id,
         seconds=seconds_of(entry),

@@ -86,7 +86,7 @@ class Faces:
         return web.Response(body=body, content_type="application/json", headers=headers)
 
     async def clip(self, request: web.Request) -> web.FileResponse:
-        file = await asyncio.to_thread(self._links.file, int(request.match_info["number"]))
+        file = await asyncio.to_thread(self._links.file, *map(int, request.match_info.values()))
         if file is None:
             raise web.HTTPNotFound
         content_type = {"Content-Type": "video/mp4"} if file.suffix.lower() == ".mp4" else {}
@@ -119,6 +119,7 @@ def _app(faces: Faces) -> web.Application:
     app.router.add_get("/", faces.page)
     app.router.add_get("/data.json", faces.data)
     app.router.add_get(r"/clips/{number:\d{1,18}}", faces.clip)
+    app.router.add_get(r"/clips/{number:\d{1,18}}/{nth:\d{1,3}}", faces.clip)
     return app
 
 
