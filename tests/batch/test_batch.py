@@ -323,3 +323,13 @@ async def test_a_task_ended_by_its_envelope_is_failed() -> None:
     assert isinstance(outcomes[0].error, TaskFailedError)
     assert outcomes[0].record is not None
     assert outcomes[0].record.fail_code == "501"
+
+
+async def test_a_batch_is_used_inside_its_block_and_says_so_where_a_default_is_given() -> None:
+    """Its own process would crash: CPython 3.11 cannot bear an `__anext__` that raises by itself beside a default."""
+    results = client(emulator()).batch(clips(1))
+    awaited = anext(results, None)
+    with pytest.raises(ConfigurationError, match="inside `async with`"):
+        await awaited
+    with pytest.raises(ConfigurationError, match="inside `async with`"):
+        await anext(results)

@@ -88,6 +88,9 @@ class Batch:
         return self
 
     def __anext__(self) -> Coroutine[Any, Any, Outcome]:
-        if not self._run.entered:
-            raise ConfigurationError("a batch is used inside `async with`")
-        return self._run.next(self)
+        return self._run.next(self) if self._run.entered else _not_entered()
+
+
+async def _not_entered() -> Outcome:
+    """Raises when it is awaited: where `__anext__` itself does, `anext(batch, None)` crashes CPython 3.11."""
+    raise ConfigurationError("a batch is used inside `async with`")
