@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from importlib import import_module
 from importlib.util import find_spec
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from .pace import View
@@ -154,6 +155,26 @@ async def showing(display: Display, view: Callable[[], View]) -> AsyncGenerator[
     finally:
         ticking.cancel()
         await asyncio.wait([ticking])
+        display.show(view(), last=True)
+
+
+@contextmanager
+def showing_beside(display: Display, view: Callable[[], View]) -> Generator[None]:
+    """The same from a thread, beside a loop that blocks."""
+    over = Event()
+
+    def tick() -> None:
+        display.show(view())
+        while not over.wait(_TICK):
+            display.show(view())
+
+    thread = Thread(target=tick, name="wan_async.progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
         display.show(view(), last=True)
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import TYPE_CHECKING, Self, TextIO
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from ..errors import ConfigurationError
-from .display import display_on, showing
+from .display import display_on, showing, showing_beside
 from .follow import Follow
 
 if TYPE_CHECKING:
     from .._batch import Batch, Outcome
+    from ..sync import Batch as SyncBatch
 
 _EVERY = 10.0
 """Seconds between lines where there is nothing to draw on."""
@@ -26,6 +28,8 @@ class progress:
             ...
     ```
 
+    A batch of `wan_async.sync` is shown by `for outcome in progress(results): …`.
+
     A bar with counts on a terminal and in notebooks (extra `cli`), a line every 10 s elsewhere: done, running, failed,
     throttled, the account's limit as used and learnt, pace, time left, credits. It ends with the loop or its batch.
 
@@ -35,16 +39,28 @@ class progress:
         stream: where it is shown; by default stderr.
     """
 
-    def __init__(self, results: Batch, *, total: int | None = None, stream: TextIO | None = None) -> None:
+    def __init__(self, results: Batch | SyncBatch, *, total: int | None = None, stream: TextIO | None = None) -> None:
         if total is not None and (not isinstance(total, int) or total < 0):
             raise ConfigurationError(f"total: {total!r} is not allowed; allowed: an integer ≥ 0, or None")
-        self._results = results
+        self._results: Any = results
         self._follow = Follow(results, total)
         self._stream = stream
         self._over = asyncio.Event()
         self._shown: asyncio.Task[None] | None = None
 
+    def __iter__(self) -> Iterator[Outcome]:
+        results: Any = self._results
+        if not isinstance(results, Iterable):
+            raise ConfigurationError("progress: this batch is shown by `async for`")
+        with (
+            display_on(self._stream or sys.stderr, every=_EVERY) as display,
+            showing_beside(display, self._follow.view),
+        ):
+            yield from results
+
     def __aiter__(self) -> Self:
+        if isinstance(self._results, Iterable):
+            raise ConfigurationError("progress: a batch of wan_async.sync is shown by `for`")
         return self
 
     async def __anext__(self) -> Outcome:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequenc
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from .._batch import BatchStats, Outcome
+from .._policy.limiter import LimitState
 from ..models import WanInput
 from ._door import HEARD, door
 
@@ -93,6 +94,16 @@ class Batch:
     def stats(self) -> BatchStats:
         """Counts of this run, now."""
         return self._batch.stats
+
+    @property
+    def limit(self) -> LimitState | None:
+        """The account's limit of new tasks: in use, learnt, throttled, now."""
+        return self._batch.limit
+
+    @property
+    def max_credits(self) -> float | None:
+        """Credits that this batch may spend; None: no matter how much."""
+        return self._batch.max_credits
 
     def stop(self) -> None:
         """Stop submitting: nothing more is pulled or sent; what runs is still collected and handed over."""
