@@ -7,6 +7,7 @@ import base64
 import hashlib
 import hmac
 import io
+import logging
 import sys
 from typing import Any
 
@@ -240,3 +241,20 @@ async def test_the_library_works_on_it_at_the_real_limits() -> None:
         records = await asyncio.gather(*(wan.run(Wan22TextToVideoTurbo(prompt=str(n))) for n in range(8)))
     assert all(record.url for record in records)
     assert provider.stats.rejected == 0
+
+
+async def test_clients_that_are_killed_leave_no_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    faults = [Fault("slow", call="file", seconds=0.1)]
+    async with over_http(Emulator(seconds=0.01, render=False, faults=faults)) as http:
+        path = (await clip_url(http)).removeprefix(http.url)
+        port = int(http.url.rpartition(":")[2])
+        half = "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n{"
+        for request in (f"GET {path} HTTP/1.1\r\nHost: h\r\n\r\n", half):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(request.encode())
+            await writer.drain()
+            await asyncio.sleep(0.05)
+            writer.transport.abort()
+        await asyncio.sleep(0.2)
+    assert caplog.records == []

@@ -64,7 +64,13 @@ class _Face:
         self._longest_body = self._files.largest * 4 // 3 + (1 << 20)  # base64, and the fields beside it
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer one request."""
+        """Answer one request; a client that is gone, such as one that was killed, is no error."""
+        try:
+            return await self._answer(request)
+        except (ConnectionError, web.RequestPayloadError):
+            return _hang_up(request)
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         call = await self._call(request)
         reply = self._provider.handle(call, self._clock.now())
         if reply.delay:
