@@ -14,7 +14,7 @@ from wan_async._transport.proxies import Proxies
 
 from ..calls.support import FOX
 from ..proxy import proxying
-from ..servers import CREATED, answer, scripted
+from ..servers import CREATED, answer, cut, raw, scripted
 from .test_secrets import shown
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -95,6 +95,38 @@ async def test_an_error_names_the_proxy_and_not_its_password(status: int) -> Non
                 assert str(caught.value).startswith(shows)
                 assert [line for line in shown(caught.value) if "s3cret" in line or "wrong" in line] == []
                 assert not caught.value.sent
+
+
+BROKEN = {
+    "hangs up": cut(b"", 0),
+    "hangs up in its answer": cut(b"HTTP/1.1 200 OK\r\nX", 99),
+    "is no proxy": raw(b"SSH-2.0-OpenSSH_9.6\r\n\r\n"),
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+@pytest.mark.parametrize("call", ["submit", "credits", "upload"])
+async def test_what_breaks_before_the_tunnel_is_there_was_never_sent(how: str, call: str) -> None:
+    async with scripted(BROKEN[how]) as proxy:
+        url = proxy.url.replace("//", f"//user:{QUOTED}@")
+        async with client("https://api.invalid", SessionPool(proxy=url)) as wan:
+            calls = {"submit": lambda: wan.submit(FOX), "credits": wan.credits, "upload": lambda: wan.upload(PNG)}
+            with pytest.raises(TransportError) as caught:
+                await calls[call]()
+    assert type(caught.value) is TransportError
+    assert not caught.value.sent
+    assert str(caught.value).startswith(f"no connection through the proxy {proxy.url}")
+    assert [line for line in shown(caught.value) if "s3cret" in line] == []
+
+
+async def test_an_answer_that_is_no_http_does_not_bring_the_proxys_password_along() -> None:
+    async with scripted(raw(b"HTTP/1.1 200 OK\r\nodd: s3cr\r\nodd\r\n\r\n")) as proxy:
+        url = proxy.url.replace("//", f"//user:{QUOTED}@")
+        async with client("http://api.invalid", SessionPool(proxy=url)) as wan:
+            with pytest.raises(TransportError, match="broke: Invalid header token") as caught:
+                await wan.submit(FOX)
+    assert caught.value.sent
+    assert [line for line in shown(caught.value) if "s3cr" in line] == []
 
 
 async def test_a_proxy_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

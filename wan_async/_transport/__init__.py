@@ -2,5 +2,5 @@
 
 `pool` is what callers hold, `sessions` an event loop's part of it. A request goes out once: by `direct`, on the
 session's connections, or by the session itself. `deadlines` end it, `failures` say whether it may have left, `unparsed`
-keeps what came and is no HTTP, `proxies` say where it goes by.
+keeps what came and is no HTTP, `proxies` say where it goes by, `connector` whether it went.
 """

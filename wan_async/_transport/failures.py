@@ -8,6 +8,7 @@ body, and a kept-alive connection that the server had closed. The last is why co
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -19,7 +20,9 @@ from ..errors import TransportError
 if TYPE_CHECKING:
     from .proxies import Proxy
 
-_NEVER_LEFT = (
+_QUOTED = re.compile(r":?\s+(?:bytearray\()?b['\"]")
+
+NEVER_LEFT = (
     aiohttp.ClientConnectorError,
     aiohttp.ConnectionTimeoutError,
     aiohttp.ClientHttpProxyError,  # the proxy refused the tunnel
@@ -46,10 +49,8 @@ def failure_of(error: Exception, late: str, proxy: Proxy | None) -> TransportErr
         proxy: what the way led through.
     """
     through = "" if proxy is None else f" through the proxy {proxy}"
-    words = str(error) or type(error).__name__
-    if isinstance(error, aiohttp.ClientHttpProxyError):
-        words = f"{error.status} {error.message}"
-    if isinstance(error, _NEVER_LEFT):
+    words = words_of(error)
+    if isinstance(error, NEVER_LEFT):
         failure = TransportError(f"no connection{through}: {words}", sent=False)
     elif isinstance(error, TimeoutError):
         failure = TransportError(f"{late}{through}")
@@ -57,6 +58,16 @@ def failure_of(error: Exception, late: str, proxy: Proxy | None) -> TransportErr
         failure = TransportError(f"the connection{through} broke: {words}")
     failure.__cause__ = _showable(error)
     return failure
+
+
+def words_of(error: Exception) -> str:
+    """The error in words: without a URL, which may hold a proxy's password, and without what the peer sent."""
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"{error.status} {error.message}"
+    words = str(error)
+    if isinstance(error, (aiohttp.ClientResponseError, HttpProcessingError)):
+        words = _QUOTED.split(error.message, maxsplit=1)[0]
+    return words or type(error).__name__
 
 
 def _showable(error: Exception) -> BaseException | None:

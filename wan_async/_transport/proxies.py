@@ -50,6 +50,11 @@ class Proxies:
         self._trust_env = trust_env
         self._of_origin = lru_cache(maxsize=1000)(_from_environment)
 
+    @property
+    def may_be(self) -> bool:
+        """True if a way may lead through a proxy."""
+        return self._given is not None or self._trust_env
+
     def to(self, url: str) -> Proxy | None:
         """The proxy that leads to a URL; None: the way is direct.
 

@@ -18,6 +18,7 @@ from .._protocol import Answer, fates
 from .._protocol.secrets import Secret, authorization
 from .._version import __version__
 from ..errors import TransportError
+from .connector import ProxyConnector
 from .deadlines import Deadlines
 from .direct import LONGEST_LINE, MOST_LINES, Direct, is_asked_to_end, lines, whole
 from .failures import FAILURES, failure_of
@@ -45,6 +46,7 @@ class LoopSessions:
         self._own = own
         self._connections = connections
         self._tls = tls
+        self._by_proxy = proxies.may_be
         self.proxy_to: Callable[[str], Proxy | None] = proxies.to
         self._api: aiohttp.ClientSession | None = None
         self._transfers: aiohttp.ClientSession | None = None
@@ -85,8 +87,9 @@ class LoopSessions:
         return self.transfers
 
     def _session(self, headers: Mapping[str, str]) -> aiohttp.ClientSession:
+        connector = ProxyConnector if self._by_proxy else aiohttp.TCPConnector
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
+            connector=connector(
                 limit=self._connections, keepalive_timeout=KEEP_ALIVE, ssl=True if self._tls is None else self._tls
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
