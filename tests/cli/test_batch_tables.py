@@ -275,6 +275,17 @@ async def test_a_default_journal_of_other_rows_is_not_taken_for_ones_own(tmp_pat
         assert (await run("batch", "a.csv", "--model", MODEL))[0] == 0
 
 
+async def test_what_still_runs_after_max_wait_has_not_failed(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("prompt\na fox\n")
+    async with shell(tmp_path, seconds=2.0) as (provider, run):
+        code, output, errors = await run("batch", "a.csv", "--model", MODEL, "--max-wait", "0")
+        assert (code, output.partition(";")[0]) == (1, "0 made, 0 failed, 0 unknown, 1 not done yet")
+        assert "wan-async: 1 still run after --max-wait; run the same again to go on from" in errors
+        code, output, _ = await run("batch", "a.csv", "--model", MODEL)
+        assert (code, output.partition(";")[0]) == (0, "1 made, 0 failed, 0 unknown")
+        assert provider.stats.created == 1
+
+
 async def test_what_the_system_does_not_allow_is_told_with_what_is_kept(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("prompt\n" + "a fox\n" * 30)
     async with shell(tmp_path, limit=None, render=True) as (provider, wan):

@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from wan_async import ConfigurationError, SubmissionUnknownError, TaskFailedError, TransportError, Wan22TextToVideoTurbo
+from wan_async import (
+    ConfigurationError,
+    SubmissionUnknownError,
+    TaskFailedError,
+    TaskTimeoutError,
+    TransportError,
+    Wan22TextToVideoTurbo,
+)
 from wan_async._batch import Outcome
 from wan_async._cli.batch_run import BatchOptions, BatchRun
 from wan_async._cli.checked import keeping
@@ -164,6 +171,11 @@ def test_the_sum_counts_each_outcome_once() -> None:
     tally.count(UNFETCHED, None)
     assert str(tally) == "2 made, 1 failed, 1 unknown, 1 not downloaded, 2 not done yet"
     assert (tally.given, tally.left) == (4, 2)
+    late = Outcome(index=0, key="late", input=None, task_id="t", error=TaskTimeoutError("t"))
+    tally.count(late, 4)
+    assert str(tally) == "2 made, 1 failed, 1 unknown, 1 not downloaded, 2 not done yet"
+    tally.count(late, None)  # of an earlier run's line
+    assert (tally.failed, tally.left) == (1, 3)
 
 
 @pytest.mark.parametrize(
@@ -174,6 +186,7 @@ def test_the_sum_counts_each_outcome_once() -> None:
         ([MADE], 2, Exit.SOME_FAILED),
         ([MADE, FAILED], 2, Exit.SOME_FAILED),
         ([UNFETCHED], 1, Exit.SOME_FAILED),
+        ([Outcome(index=0, key="late", input=None, error=TaskTimeoutError("t"))], 1, Exit.SOME_FAILED),
         ([UNKNOWN, FAILED], 2, Exit.UNKNOWN),
     ],
 )

@@ -57,6 +57,10 @@ async def test_the_clips_of_a_journal_are_downloaded(tmp_path: Path) -> None:
         code, output, errors = await wan("download", "run.db", "-o", "clips/")
         assert (code, len(output.splitlines())) == (0, 3), errors
         assert all(Path(tmp_path, line).is_file() for line in output.splitlines())
+        code, output, _ = await wan("download", "run.db", "-o", "more/", "--json")
+        lines = [msgspec.json.decode(line) for line in output.splitlines()]
+        assert (code, len({line["source"] for line in lines})) == (0, 3)
+        assert all(Path(tmp_path, line["path"]).is_file() for line in lines)
 
 
 async def test_files_are_uploaded(tmp_path: Path) -> None:

@@ -109,6 +109,8 @@ async def _make(run: BatchRun, wan: WanClient) -> Exit:
     if interrupts.count and tally.left:
         click.echo(f"wan-async: interrupted; {run.rest}", err=True)
         return Exit.INTERRUPTED
+    if tally.left:
+        click.echo(f"wan-async: {tally.left:,} still run after --max-wait; {run.rest}", err=True)
     return tally.exit()
 
 

@@ -28,14 +28,15 @@ the provider still has the clip. The key is not sent to where the clips are.
 @click.command(help=_HELP)
 @click.argument("sources", metavar="TASK_ID|URL|JOURNAL...", nargs=-1, required=True)
 @click.option("-o", "--output", metavar="PATH", default="./", show_default=True, help="A folder (ends in /) or a file.")
+@click.option("--json", "json_lines", is_flag=True, help="A line of JSON each: source, path.")
 @account_options
 @loop_option
-def command(*, sources: Sequence[str], output: str) -> int:
+def command(*, sources: Sequence[str], output: str, json_lines: bool) -> int:
     """Download all of them."""
     wanted = [one for source in sources for one in _wanted(source)]
     if len(wanted) > 1 and not output.endswith(("/", "\\")):
         raise click.BadParameter("several clips go to a folder: end it with /", param_hint="--output")
-    return in_loop(_download(wanted, output))
+    return in_loop(_download(wanted, output, json_lines=json_lines))
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -56,13 +57,14 @@ def _wanted(source: str) -> list[Wanted]:
         return [Wanted(entry.task_id or entry.key, entry.record) for entry in entries if entry.record is not None]
 
 
-async def _download(wanted: Sequence[Wanted], output: str) -> Exit:
+async def _download(wanted: Sequence[Wanted], output: str, *, json_lines: bool) -> Exit:
     errors: list[WanError] = []
     async with client() as wan:
         for one in wanted:
             try:
                 record = await wan.record(one.name) if one.source is None else one.source
-                click.echo(await wan.download(record, output))
+                path = str(await wan.download(record, output))
+                click.echo(msgspec.json.encode({"source": one.name, "path": path}) if json_lines else path)
             except WanError as error:
                 click.echo(f"wan-async: {one.name}: {error}", err=True)
                 errors.append(error)

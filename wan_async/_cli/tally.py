@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .._batch import Outcome
-from ..errors import SubmissionUnknownError
+from ..errors import SubmissionUnknownError, TaskTimeoutError
 from .exits import Exit
 
 
@@ -16,11 +16,15 @@ class OutcomeCounts:
 
     def __init__(self, lines: int) -> None:
         self._lines = lines
+        self._others_left = 0
         self.ended = self.given = self.made = self.failed = self.unknown = self.unfetched = 0
 
     def count(self, outcome: Outcome, line: int | None) -> None:
         """Count an outcome, and the line it belongs to."""
         self.given += 1
+        if isinstance(outcome.error, TaskTimeoutError):  # it still runs, and the next run has its outcome
+            self._others_left += line is None
+            return
         self.ended += line is not None
         if outcome.ok:
             self.made += 1
@@ -32,8 +36,8 @@ class OutcomeCounts:
 
     @property
     def left(self) -> int:
-        """Lines that have no outcome yet."""
-        return self._lines - self.ended
+        """Lines that have no outcome yet, and what earlier runs' lines left that still runs."""
+        return self._lines - self.ended + self._others_left
 
     def counts(self) -> dict[str, float]:
         """The counts by name."""
