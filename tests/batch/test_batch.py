@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -323,6 +324,25 @@ async def test_a_task_ended_by_its_envelope_is_failed() -> None:
     assert isinstance(outcomes[0].error, TaskFailedError)
     assert outcomes[0].record is not None
     assert outcomes[0].record.fail_code == "501"
+
+
+async def test_what_ends_a_batch_without_a_journal_names_what_is_paid_for(tmp_path: Path) -> None:
+    provider = emulator(seconds=50.0)
+    for journal, noted in ((None, True), (tmp_path / "run.db", False)):
+        with pytest.raises(TimeoutError) as caught:
+            async with asyncio.timeout(20), client(provider).batch(clips(3), journal=journal) as results:
+                async for _ in results:
+                    raise AssertionError
+        ended: BaseException | None = caught.value
+        notes: list[str] = []
+        while ended is not None:
+            notes += getattr(ended, "__notes__", [])
+            ended = ended.__cause__ or ended.__context__
+        assert bool(notes) is noted
+        if noted:
+            (note,) = notes
+            assert note.startswith("3 tasks were created and may be charged; WanClient.wait(id) gets a record: ")
+            assert sorted(note.rpartition(": ")[2].split(", ")) == sorted(provider.tasks)
 
 
 async def test_a_batch_is_used_inside_its_block_and_says_so_where_a_default_is_given() -> None:

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
+_NAMED = 1000
+"""Ids of tasks that a note names, at most."""
+
+
 class Batch:
     """A running batch: `async with` starts it, `async for` gives its outcomes as they come.
 
@@ -73,10 +77,21 @@ class Batch:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if error is not None and self._journal is None:
+            self._note_what_runs(error)
         try:
             await self._run.leave(normally=kind is None)
         finally:
             self._events(self._ended(error))
+
+    def _note_what_runs(self, error: BaseException) -> None:
+        """Name the tasks that are paid for on what ends the batch, where no journal does."""
+        ids = self._run.items.waited_for
+        if ids:
+            more = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
+            were = "1 task was" if len(ids) == 1 else f"{len(ids)} tasks were"
+            known = f"WanClient.wait(id) gets a record: {', '.join(ids[:_NAMED])}{more}"
+            error.add_note(f"{were} created and may be charged; {known}")
 
     def _ended(self, error: BaseException | None) -> BatchEnded:
         """The last event; an error that is not ours is named, and not quoted."""

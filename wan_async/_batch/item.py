@@ -116,6 +116,11 @@ class Items:
         """Tasks whose end is not known."""
         return len(self._since)
 
+    @property
+    def waited_for(self) -> list[str]:
+        """The ids of those tasks."""
+        return list(self._since)
+
     def overdue(self, now: float) -> float:
         """Seconds for which the oldest task runs, where none of this run took a third of that; else 0."""
         oldest = now - min(self._since.values(), default=now)
