@@ -8,7 +8,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from click.shell_completion import ShellComplete
 
+from wan_async._cli.root import root
 from wan_async._cli.root import run as command
 from wan_async.emulator import Fault
 from wan_async.models import MODELS
@@ -198,3 +200,18 @@ async def test_what_is_paid_for_is_told_with_the_way_to_it_when_the_wait_or_the_
         assert code == 3
         assert record["url"].startswith("http://")
         assert f"wan-async wait {record['task_id']} --output fox.mp4" in errors
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("run 2-6-t", ["2-6-text-to-video"]),
+        ("run wan/2-6-t", ["wan/2-6-text-to-video"]),
+        ("models 2-6-t", ["2-6-text-to-video"]),
+        ("batch a.csv --model wan/2-6-t", ["wan/2-6-text-to-video"]),
+        ("batch a.csv --model 2-6-t", ["2-6-text-to-video"]),
+    ],
+)
+def test_shells_complete_models(words: str, found: list[str]) -> None:
+    *before, begun = words.split()
+    assert [item.value for item in ShellComplete(root, {}, "wan-async", "_").get_completions(before, begun)] == found

@@ -18,7 +18,7 @@ from .._journal import Journal
 from .._policy.settings import RateLimit
 from ..errors import ConfigurationError, InvalidInputError, JournalError
 from .checked import Checked, Sum, check
-from .fields import known_model
+from .fields import complete_model, known_model
 from .parameters import number
 from .places import STDIN, STDOUT, Places, namesakes
 from .reading import format_of, is_named
@@ -34,7 +34,7 @@ _SHOWN = 100
 def reading_options(command: Callable[P, T]) -> Callable[..., T]:
     """Add the options that say how INPUT is read; the command gets them as `reading`."""
 
-    @click.option("--model", metavar="MODEL", help="The model of rows that name none.")
+    @click.option("--model", metavar="MODEL", help="The model of rows that name none.", shell_complete=complete_model)
     @click.option(
         "--map", "pairs", metavar="FIELD=COLUMN", multiple=True, help="A field's column, if called otherwise."
     )

@@ -115,6 +115,12 @@ def known_model(name: str) -> str:
     raise InvalidInputError("model", name, "one of `wan-async models`" + did_you_mean(PREFIX + name, MODELS))
 
 
+def complete_model(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    """The models that a shell completes, with `wan/` where that was begun."""
+    names = (name.removeprefix(PREFIX) for name in MODELS) if not incomplete.startswith(PREFIX[:1]) else MODELS
+    return [name for name in names if name.startswith(incomplete)]
+
+
 @cache  # asked for each row of a batch's file
 def fields_of(cls: type[WanInput]) -> dict[str, Field]:
     """The fields of a model by name, the required ones first."""

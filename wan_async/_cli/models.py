@@ -11,7 +11,7 @@ from msgspec import UNSET
 from ..models import MODELS
 from ..prices import list_price
 from .exits import Exit
-from .fields import Field, fields_of, known_model
+from .fields import Field, complete_model, fields_of, known_model
 from .run import about, costs
 from .tables import table
 
@@ -29,7 +29,7 @@ _FIELD_HEADS = ("field", "", "allowed", "what it is")
 
 
 @click.command(help=_HELP)
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete_model)
 @click.option("--json", "json_lines", is_flag=True, help="A line of JSON each: model, summary, credits, fields.")
 def command(*, name: str | None, json_lines: bool) -> int:
     """Print the catalogue, or one of it."""

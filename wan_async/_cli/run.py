@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import click
 import msgspec
+from click.shell_completion import CompletionItem
 
 from ..models import MODELS, input_from
 from ..prices import list_price
@@ -25,6 +26,11 @@ class _Models(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [name.removeprefix(PREFIX) for name in MODELS]
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """As click, and models with their `wan/`."""
+        with_prefix = [CompletionItem(name) for name in MODELS if incomplete and name.startswith(incomplete)]
+        return super().shell_complete(ctx, incomplete) + with_prefix
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
