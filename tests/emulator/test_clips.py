@@ -63,7 +63,14 @@ async def test_a_clip_is_as_asked(model: str, fields: dict[str, Any], size: tupl
         ("wan/2-6-flash-video-to-video", {"prompt": "a", "video_urls": [URL]}, False),
         ("wan/3-0-video", {"prompt": "a"}, True),
         ("wan/3-0-video", {"prompt": "a", "audio": False}, False),
+        ("wan/3-0-video", {"reference_audio_urls": [URL], "audio": False}, False),
         ("wan/2-6-text-to-video", {"prompt": "a"}, False),
+        ("wan/2-7-text-to-video", {"prompt": "a"}, False),
+        ("wan/2-7-text-to-video", {"prompt": "a", "audio_url": URL}, True),
+        ("wan/2-7-image-to-video", {"prompt": "a", "driving_audio_url": URL}, True),
+        ("wan/2-7-r2v", {"prompt": "a", "reference_image": [URL], "reference_voice": URL}, True),
+        ("wan/2-7-videoedit", {"video_url": URL, "audio_setting": "origin"}, False),
+        ("wan/2-2-a14b-speech-to-video-turbo", SPEECH, True),
     ],
 )
 async def test_it_is_heard_where_audio_is_asked_for(model: str, fields: dict[str, Any], sound: bool) -> None:

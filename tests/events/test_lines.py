@@ -58,6 +58,7 @@ SAID: list[tuple[Event, str, str, str]] = [
     (Finished("t", "m", TaskState.FAIL, None, 3.25), "poller", "INFO", "task t ended: fail after 3.2 s"),
     (Finished("t", "m", TaskState.SUCCESS, 40, 3), "poller", "INFO", "task t ended: success after 3.0 s, 40 credits"),
     (Downloaded("t", "/x.mp4"), "transfers", "INFO", "task t downloaded: /x.mp4"),
+    (Downloaded(None, "/x.mp4"), "transfers", "INFO", "a link's clip downloaded: /x.mp4"),
     (Uploaded("x.png", 7), "transfers", "INFO", "x.png uploaded, 7 bytes"),
     (
         LimitLearnt("submissions", RateLimit(20, per=10.0), 7),

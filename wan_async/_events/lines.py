@@ -66,6 +66,10 @@ def _end(event: Finished) -> tuple[object, ...]:
     return event.task_id, event.state.value, event.seconds, cost
 
 
+def _whose(event: Downloaded) -> str:
+    return "a link's clip" if event.task_id is None else f"task {event.task_id}"
+
+
 def _batch_end(event: BatchEnded) -> tuple[object, ...]:
     why = f", by {event.error}" if event.error else ""
     return event.submitted, event.succeeded, event.failed, event.unknown, why
@@ -84,7 +88,7 @@ LINES: dict[type, LogLine] = {
     Woken: _line("callbacks", DEBUG, "task %s called back", lambda event: (event.task_id,)),
     Polled: _line("poller", DEBUG, "task %s polled: %s", _poll),
     Finished: _line("poller", INFO, "task %s ended: %s after %.1f s%s", _end),
-    Downloaded: _line("transfers", INFO, "task %s downloaded: %s", lambda event: (event.task_id, event.path)),
+    Downloaded: _line("transfers", INFO, "%s downloaded: %s", lambda event: (_whose(event), event.path)),
     Uploaded: _line("transfers", INFO, "%s uploaded, %s bytes", lambda event: (event.file, event.size)),
     LimitLearnt: _line(
         "limits",

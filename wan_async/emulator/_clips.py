@@ -43,7 +43,7 @@ def clip_spec(model: str, task_id: str, fields: Mapping[str, object]) -> ClipSpe
     across, down = _shape(fields, (16, 9))
     side = int(_digits(fields, "p") or 720) / min(across, down)
     size = _even(side * across), _even(side * down)
-    return ClipSpec(model, _prompt(fields), task_id, *size, _seconds(fields), fields.get("audio") is True)
+    return ClipSpec(model, _prompt(fields), task_id, *size, _seconds(fields), _is_heard(fields))
 
 
 def picture_spec(model: str, task_id: str, fields: Mapping[str, object]) -> ClipSpec:
@@ -61,6 +61,12 @@ def images_in(fields: Mapping[str, object]) -> int:
 
 def _prompt(fields: Mapping[str, object]) -> str:
     return str(fields.get("prompt", ""))
+
+
+def _is_heard(fields: Mapping[str, object]) -> bool:
+    """True where `audio` asks for sound; where no such field is, if the input brings a sound."""
+    audio = fields.get("audio")
+    return audio is True or (audio is None and any("audio_url" in name or "voice" in name for name in fields))
 
 
 def _digits(fields: Mapping[str, object], unit: str) -> str:
