@@ -160,9 +160,10 @@ class MemoryStore:
             self._journal.changed.notify_all()
         return Written.ON_DISK
 
-    async def save(self, key: str, path: str) -> None:
+    async def save(self, key: str, path: str) -> Written:
         await self._disk("save")
         self._change(key, path=path, error=None)
+        return Written.ON_DISK
 
     def seen_nowait(self, keys: Iterable[str]) -> None:
         for key in keys:

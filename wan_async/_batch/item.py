@@ -230,8 +230,11 @@ class Items:
             return stage
         return outcome
 
-    async def _fetch(self, unfetched: Unfetched) -> Outcome:
-        """Clip fetched, and on disk where it is; a run that ends in between leaves it to the next."""
+    async def _fetch(self, unfetched: Unfetched) -> Outcome | None:
+        """Clip fetched, and on disk where it is; a run that ends in between leaves it to the next.
+
+        None: another worker took it over meanwhile, and hands it over.
+        """
         outcome = unfetched.outcome
         if self._service.download is None:
             return outcome
@@ -251,7 +254,8 @@ class Items:
         finally:
             self.fetching -= 1
         try:
-            await self.ledger.save(Unfetched(unfetched.attempt, outcome))
+            if await self.ledger.save(Unfetched(unfetched.attempt, outcome)) is Written.TOO_LATE:
+                return None
         except JournalError as error:
             self._stop(error)
         return outcome

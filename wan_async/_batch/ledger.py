@@ -197,14 +197,14 @@ class Ledger:
             self.charged += (charged * outcome.ok if consumed is None else consumed) - charged
         return Written.ON_DISK if self._store is None else await self._store.finish(ending_of(ended.attempt, outcome))
 
-    async def save(self, fetched: Unfetched) -> None:
+    async def save(self, fetched: Unfetched) -> Written:
         """Write where a finished outcome's clip is, or why it could not be fetched."""
         if self._store is None:
-            return
+            return Written.ON_DISK
         if fetched.outcome.path is not None:
-            await self._store.save(fetched.outcome.key, os.fspath(fetched.outcome.path))
-        else:
-            await self._store.finish(ending_of(fetched.attempt, fetched.outcome))
+            return await self._store.save(fetched.outcome.key, os.fspath(fetched.outcome.path))
+        written = await self._store.finish(ending_of(fetched.attempt, fetched.outcome))
+        return Written.ON_DISK if self._replay is True else written
 
     def seen_nowait(self, keys: Collection[str]) -> None:
         """Write that the caller's loop took these outcomes."""

@@ -216,8 +216,8 @@ class JournalStore(Protocol):
         """
         ...
 
-    async def save(self, key: str, path: str) -> None:
-        """Write where the clip of what is DONE was saved, later than its outcome."""
+    async def save(self, key: str, path: str) -> Written:
+        """Write where the clip of what is DONE was saved; TOO_LATE: it is there, and another hands it over by now."""
         ...
 
     def seen_nowait(self, keys: Iterable[str]) -> None:

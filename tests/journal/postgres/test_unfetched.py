@@ -10,7 +10,7 @@ import pytest
 from wan_async import NotFoundError, Outcome, RateLimit, Wan22TextToVideoTurbo, WanClient
 from wan_async._journal import State
 from wan_async._journal.opening import Replay
-from wan_async._journal.store import Elsewhere, EndedElsewhere, Known, TakenOver
+from wan_async._journal.store import Elsewhere, EndedElsewhere, Known, TakenOver, Written
 from wan_async.emulator import Emulator
 
 from ..stores import PostgresPlace, asked, complete, end
@@ -81,6 +81,18 @@ async def test_what_dead_workers_left_is_fetched_once_and_again_where_it_failed(
         again = await third.unfetched()
         assert [(entry.key, entry.error, entry.seen) for entry in again] == [("failed", None, False)]
         assert await second.unfetched() == []
+
+
+@pytest.mark.parametrize("replay", [True, False, "unseen"])
+async def test_a_clip_that_another_fetched_meanwhile_is_handed_over_by_that_one(
+    place: PostgresPlace, replay: Replay
+) -> None:
+    async with place.opened(replay, fetches=True) as first, place.opened("unseen", fetches=True) as second:
+        await complete(first, "k")
+        dies(place)  # it was stopped, and goes on
+        assert [entry.key for entry in await second.take_over()] == ["k"]
+        assert await second.save("k", "second.mp4") is Written.ON_DISK
+        assert await first.save("k", "first.mp4") is (Written.ON_DISK if replay is True else Written.TOO_LATE)
 
 
 @pytest.mark.parametrize("replay", [True, False, "unseen"])

@@ -64,6 +64,7 @@ UPDATE wan_async_worker SET limit_n = %(n)s, limit_per = %(per)s WHERE id = %(wo
 """
 _SAVE: Final[LiteralString] = """
 UPDATE wan_async_item SET path = %(path)s, error = NULL WHERE batch = %(batch)s AND key = %(key)s AND state = 'done'
+RETURNING worker = %(worker)s
 """
 _REPORT: Final[LiteralString] = """
 UPDATE wan_async_item SET reported = true WHERE batch = %(batch)s AND key = ANY(%(key)s)
@@ -183,13 +184,14 @@ def set_limit(desk: PostgresDesk, n: int, per: float) -> None:
     desk.send(_SET_LIMIT, {"n": n, "per": float(per)})
 
 
-def save(desk: PostgresDesk, key: str, path: str) -> None:
-    """Write where the clip of an item is that is DONE."""
+def save(desk: PostgresDesk, key: str, path: str) -> bool:
+    """Write where the clip of an item is that is DONE; whether this worker still holds it."""
     with desk.writing():
-        written = desk.send(_SAVE, {"key": plain(key), "path": path_to_text(path_to_column(path))}).rowcount
-    if written != 1:
+        written = desk.send(_SAVE, {"key": plain(key), "path": path_to_text(path_to_column(path))}).fetchall()
+    if not written:
         raise JournalError(f"{key!r} is not done")
     desk.changed()
+    return bool(written[0][0])
 
 
 def report(desk: PostgresDesk, keys: Sequence[str]) -> None:

@@ -81,8 +81,9 @@ class PostgresStore:
         self._claims.pop(ending.key, None)
         return await self._writer.write(writes.finish, (ending, {**columns, "path": path_to_text(columns["path"])}))
 
-    async def save(self, key: str, path: str) -> None:
-        await self._writer.write(reads.save, key, path)
+    async def save(self, key: str, path: str) -> Written:
+        holds = await self._writer.write(reads.save, key, path)
+        return Written.ON_DISK if holds or self._replay is True else Written.TOO_LATE
 
     def seen_nowait(self, keys: Iterable[str]) -> None:
         self._writer.write_nowait(writes.seen, tuple(keys))

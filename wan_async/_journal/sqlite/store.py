@@ -56,8 +56,9 @@ class SqliteStore:
     async def finish(self, ending: Ending) -> Written:
         return await self._writer.write(writes.finish, ending, ending_columns(ending))
 
-    async def save(self, key: str, path: str) -> None:
+    async def save(self, key: str, path: str) -> Written:
         await self._writer.write(writes.save, key, path)
+        return Written.ON_DISK
 
     def seen_nowait(self, keys: Iterable[str]) -> None:
         self._writer.write_nowait(writes.seen, tuple(keys))
