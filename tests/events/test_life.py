@@ -177,3 +177,17 @@ async def test_a_batch_that_an_error_ends_says_which() -> None:
 )
 def test_a_journals_name_holds_no_password(journal: str, shown: str) -> None:
     assert without_user(journal) == shown
+
+
+async def test_what_was_never_throttled_is_not_learnt() -> None:
+    """A high limit is tried out step by step: that is no news."""
+    events: list[Event] = []
+    high, faults = RateLimit(1000, per=1.0), [Fault("refuse", call="createTask", code=429, times=1)]
+    emulator = Emulator(key="k", seconds=0.1, limit=None, query_limit=None, faults=faults, render=False)
+    async with (
+        emulator.serve() as url,
+        WanClient("k", base_url=url, limit=high, query_limit=high, polling=OFTEN, on_event=events.append) as wan,
+        wan.batch([clip()] * 20) as results,
+    ):
+        assert all([outcome.ok async for outcome in results])
+    assert {event.purpose for event in events if isinstance(event, LimitLearnt)} <= {"submissions"}

@@ -38,6 +38,6 @@ class LearntLimits:
         states = {purpose: limiter.state() for purpose, limiter in self._limiters.items()}
         self._lowered = any(state.learnt < int(state.limit.n * state.limit.share) for state in states.values())
         for purpose, state in states.items():
-            if state.learnt != self._known[purpose]:
+            if state.throttled and state.learnt != self._known[purpose]:  # else it is a high limit that is tried out
                 self._known[purpose] = state.learnt
                 self._events(LimitLearnt(purpose, state.limit, state.learnt))
