@@ -54,8 +54,8 @@ def test_a_hundred_bad_lines_are_printed_and_all_are_counted(
         (["--api-key", "k", "--journal", "a.db", "--no-journal"], "exclude each other"),
         (["--api-key", "k", "--output", "a.jsonl"], "files of their own"),
         (["--api-key", "k", "--limit", "20"], "such as 20/10"),
-        (["--api-key", "k", "--max-in-flight", "0"], "x>=1"),
-        (["--api-key", "k", "--max-credits", "-1"], "x>=0"),
+        (["--api-key", "k", "--max-in-flight", "0"], "allowed: an integer ≥ 1"),
+        (["--api-key", "k", "--max-credits", "-1"], "allowed: credits, a number ≥ 0"),
     ],
 )
 def test_a_misuse_is_one_line(
