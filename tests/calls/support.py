@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from itertools import pairwise
+from typing import TypeAlias
 
 import pytest
 
-from wan_async import RateLimit, Retry, SessionPool, Timeout, Wan22TextToVideoTurbo, WanClient, WanError
+from wan_async import RateLimit, Retry, SessionPool, Timeout, TransportError, Wan22TextToVideoTurbo, WanClient, WanError
 from wan_async._calls import Calls
 from wan_async._events import Emitter
 from wan_async._policy.limiter import Limiter, Permit
@@ -30,6 +31,22 @@ CREATED = says(200, {"taskId": "t1"})
 CREDITS = says(200, 12.5)
 RECORD = says(200, {"taskId": "t1", "state": "waiting"})
 HTML = Answer(502, b"<html>")
+UNSENT = TransportError("no connection", sent=False)
+SENT = TransportError("the connection broke")
+MAINTENANCE = says(455)
+Call: TypeAlias = Callable[[Calls], Awaitable[object]]
+
+
+def create(calls: Calls) -> Awaitable[object]:
+    return calls.create_task(FOX)
+
+
+def read_credits(calls: Calls) -> Awaitable[object]:
+    return calls.credits()
+
+
+def read_record(calls: Calls) -> Awaitable[object]:
+    return calls.record("t1")
 
 
 class FakeTransport:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
-from typing import TypeAlias
 
 import pytest
 
@@ -15,32 +13,27 @@ from wan_async import (
     TransportError,
     WanError,
 )
-from wan_async._calls import Calls
 from wan_async._policy.limiter import Permit
 from wan_async._protocol import Answer, requests
 
 from ..limiters import NoLimit
-from .support import CREATED, CREDITS, FOX, HTML, Rig, Written, says
+from .support import (
+    CREATED,
+    CREDITS,
+    FOX,
+    HTML,
+    MAINTENANCE,
+    SENT,
+    UNSENT,
+    Call,
+    Rig,
+    Written,
+    create,
+    read_credits,
+    says,
+)
 
 pytestmark = pytest.mark.virtual_time
-
-UNSENT = TransportError("no connection", sent=False)
-SENT = TransportError("the connection broke")
-MAINTENANCE = says(455)
-Call: TypeAlias = Callable[[Calls], Awaitable[object]]
-
-
-def create(calls: Calls) -> Awaitable[object]:
-    return calls.create_task(FOX)
-
-
-def read_credits(calls: Calls) -> Awaitable[object]:
-    return calls.credits()
-
-
-def read_record(calls: Calls) -> Awaitable[object]:
-    return calls.record("t1")
-
 
 ENDS: dict[str, tuple[Answer | BaseException, type[BaseException] | None, str]] = {
     "created": (CREATED, None, "counted"),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
-from typing import TypeAlias
 from unittest.mock import ANY
 
 import pytest
@@ -21,31 +19,28 @@ from wan_async import (
     TransportError,
     WanError,
 )
-from wan_async._calls import Calls
 from wan_async._limits.limiter import SlidingWindowLimiter
 from wan_async._protocol import Answer, requests
 from wan_async.events import Repeated, Submitted, Throttled
 
-from .support import CREATED, CREDITS, FOX, HTML, RECORD, Rig, says
+from .support import (
+    CREATED,
+    CREDITS,
+    FOX,
+    HTML,
+    MAINTENANCE,
+    RECORD,
+    SENT,
+    UNSENT,
+    Call,
+    Rig,
+    create,
+    read_credits,
+    read_record,
+    says,
+)
 
 pytestmark = pytest.mark.virtual_time
-
-UNSENT = TransportError("no connection", sent=False)
-SENT = TransportError("the connection broke")
-MAINTENANCE = says(455)
-Call: TypeAlias = Callable[[Calls], Awaitable[object]]
-
-
-def create(calls: Calls) -> Awaitable[object]:
-    return calls.create_task(FOX)
-
-
-def read_credits(calls: Calls) -> Awaitable[object]:
-    return calls.credits()
-
-
-def read_record(calls: Calls) -> Awaitable[object]:
-    return calls.record("t1")
 
 
 @pytest.mark.parametrize("failure", [UNSENT, MAINTENANCE], ids=["unsent", "455"])
