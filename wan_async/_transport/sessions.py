@@ -15,6 +15,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from .._protocol import Answer, fates
+from .._protocol.requests import CREATE_TASK
 from .._protocol.secrets import Secret, authorization
 from .._version import __version__
 from ..errors import TransportError
@@ -118,7 +119,7 @@ class LoopSessions:
             failure = TransportError("the session was closed")
         except TransportError as error:
             failure = error
-        if came and request.method == "POST":  # what was read can be read again
+        if came and request.path == CREATE_TASK:  # other errors reach the caller, who must not find a body in them
             fates.keep(failure, came[0])
         raise failure  # here, without the error as its context too
 
