@@ -112,3 +112,18 @@ def test_results_can_be_played(model: str, size: tuple[int, int], seconds: float
     assert heard == pytest.approx(48000 if heard else 0, abs=2048)
     assert content.startswith(b"\x89PNG") is (seconds == 0)
     assert seconds == 0 or content.index(b"moov") < content.index(b"mdat")
+
+
+@pytest.mark.parametrize(
+    "prompt", ["a fox in the rain, " * 40, "W" * 300, "one-long-word-with-hyphens-" * 20, "狐狸" * 99]
+)
+def test_the_prompt_stays_within_its_panel(prompt: str) -> None:
+    pytest.importorskip("PIL")
+    from wan_async.emulator._lettering import caption
+
+    panel, (left, top) = caption(ClipSpec("wan/3-0-video", prompt, "t" * 32, 480, 360, 5.0))
+    assert (left, top, *panel.size) == (40, 30, 400, 300)
+    pad = panel.height // 14
+    within = panel.crop((pad, pad, panel.width - pad, panel.height))
+    whole, inner = (sum(one.getchannel("A").histogram()[151:]) for one in (panel, within))
+    assert inner == whole > 0
