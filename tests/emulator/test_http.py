@@ -104,6 +104,13 @@ async def test_links_expire_and_fresh_ones_are_given() -> None:
             assert (await response.json())["code"] == 422
 
 
+def form_of(*parts: Any) -> bytes:
+    """A form of these names and contents."""
+    named = zip(parts[::2], parts[1::2], strict=True)
+    lines = [b'--b\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % (n.encode(), c) for n, c in named]
+    return b"".join(lines) + b"--b--\r\n"
+
+
 async def test_uploads_come_in_three_ways_and_an_equal_name_overwrites() -> None:
     provider = Emulator()
     async with over_http(provider) as http:
@@ -131,6 +138,28 @@ async def test_uploads_come_in_three_ways_and_an_equal_name_overwrites() -> None
         async with http.session.get(url) as response:
             assert await response.read() == b"three"
     assert provider.stats.uploads == 4
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "code"),
+    [
+        (b"{}", "application/json", 400),
+        (b"no parts", "multipart/form-data; boundary=b", 400),
+        (b"no boundary", "multipart/form-data", 400),
+        (b"--b\r\n\r\nout of place\r\n--b--", "multipart/form-data; boundary=b", 400),
+        (form_of("uploadPath", b"in", "file", b"12345678"), "multipart/form-data; boundary=b", 200),
+        (form_of("uploadPath", b"in", "file", b"12345678" * 99), "multipart/form-data; boundary=b", 422),
+    ],
+)
+async def test_what_is_no_form_or_too_large_is_refused(body: bytes, kind: str, code: int) -> None:
+    provider = Emulator(key="k", upload_bytes=8)
+    headers = {"Authorization": "Bearer k", "Content-Type": kind}
+    async with (
+        over_http(provider) as http,
+        http.session.post(http.url + "/api/file-stream-upload", data=body, headers=headers) as response,
+    ):
+        assert (await response.json())["code"] == code
+    assert provider.stats.uploads == (code == 200)
 
 
 class Receiver:

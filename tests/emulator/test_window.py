@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wan_async import RateLimit
+from wan_async.emulator._accounts import SlidingWindow
 from wan_async.emulator._clock import Clock
-from wan_async.emulator._window import SlidingWindow
 from wan_async.emulator.virtual_time import VirtualTimeLoop
 
 LIMIT = RateLimit(3, per=10.0)

@@ -4,12 +4,12 @@
 (`wan_async.emulator.virtual_time`). What goes wrong is data: `Fault`.
 
 Inside, a call is a value (`_calls`) that `_provider` answers: pure state, told the time by `_clock`. Its parts:
-`_accounts`, whose calls `_window` counts; `_jobs`, the `_tasks` under way, their inputs checked by `_schema` and
+`_accounts`, which count their calls; `_jobs`, the `_tasks` under way, their inputs checked by `_schema` and
 `_validation`; `_shelf`, the `_files` and the results, with `_links` to them; `_faults`, and `_stats`. `_studio` has
 `_render` make what `_clips` designs, in the letters of `_lettering`.
 
-`_emulator` is what users hold. `_server` is HTTP around the provider (`_multipart` and `_spool` take uploads, `_ranges`
-serves parts), `_transport` the way without sockets. `_dispatcher` sends the provider's `_callbacks`, over `_outgoing`.
+`_emulator` is what users hold. `_server` is HTTP around the provider (`_incoming` reads the calls, `_ranges` serves
+parts), `_transport` the way without sockets. `_callbacks` sends those of the provider, over `_outgoing`.
 """
 
 from ._calls import Call, Reply

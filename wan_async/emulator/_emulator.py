@@ -10,9 +10,9 @@ from .._policy.settings import RateLimit
 from ..errors import ConfigurationError
 from ..prices import list_price
 from ._accounts import Account
+from ._callbacks import Dispatcher, PostCallback
 from ._calls import Call, Reply
 from ._clock import Clock
-from ._dispatcher import Dispatcher, PostCallback
 from ._faults import Fault, FaultPlan
 from ._files import FileStore
 from ._jobs import Jobs, Price
@@ -148,7 +148,7 @@ class Emulator:
         return self._provider.handle(call, self._clock.now())
 
     def _dispatcher(self, post: PostCallback) -> Dispatcher:
-        return Dispatcher(self._provider, self._clock, post, key=self._webhook_key, pauses=self._callback_pauses)
+        return Dispatcher(self._provider.jobs, self._clock, post, key=self._webhook_key, pauses=self._callback_pauses)
 
     @property
     def faults(self) -> tuple[Fault, ...]:

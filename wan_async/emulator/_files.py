@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import mimetypes
 import secrets
 import shutil
 import tempfile
 import weakref
+from collections.abc import AsyncIterable
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import cast
@@ -48,13 +50,22 @@ class FileStore:
         self._files: dict[str, HeldFile] = {}
         self._folder: Path | None = None
 
-    @property
-    def folder(self) -> Path:
-        """A folder for streamed files, removed with this store."""
-        if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="wan-async-emulator-"))
-            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
-        return self._folder
+    async def to_disk(self, chunks: AsyncIterable[bytes]) -> tuple[Path, int]:
+        """Stream into a new file, so that a large one is never in memory; gives it and how many bytes came.
+
+        What comes after too many is counted, and not kept; what breaks off leaves nothing.
+        """
+        path, size = self._new_path(), 0
+        try:
+            with await asyncio.to_thread(path.open, "wb") as file:
+                async for chunk in chunks:
+                    size += len(chunk)
+                    if size <= self.largest:
+                        await asyncio.to_thread(file.write, chunk)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        return path, size
 
     def find(self, path: str, now: float) -> HeldFile | None:
         """The file at `path`, None if there is none or its day is over."""
@@ -76,6 +87,13 @@ class FileStore:
         stored = HeldFile(upload.content, upload.size, _mime_type(upload, path), f'"{secrets.token_hex(8)}"', now)
         self._files[path] = stored
         return _uploaded(path, stored, base_url)
+
+    def _new_path(self) -> Path:
+        """The path of one more file on disk; their folder is removed with this store."""
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="wan-async-emulator-"))
+            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        return self._folder / secrets.token_hex(8)
 
     def _make_room(self, path: str, now: float) -> None:
         over = [name for name in self._files if self.find(name, now) is None or name == path]

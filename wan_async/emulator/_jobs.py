@@ -11,14 +11,13 @@ from pathlib import PurePosixPath
 from typing import Any, TypeAlias, cast
 
 from ._accounts import Account
-from ._callbacks import Callback
 from ._calls import Refusal
 from ._clips import ClipSpec, clip_spec, images_in, picture_spec
 from ._faults import Fault, FaultPlan
 from ._links import result_paths
 from ._schema import Schemas, ValidBody, read_object
 from ._stats import Stats
-from ._tasks import Duration, Failure, Record, Task, callback_body, param_of
+from ._tasks import Callback, Duration, Failure, Record, Task, callback_body, param_of
 
 Price: TypeAlias = Callable[[str, Mapping[str, Any]], float | None]
 """The price of a task, in credits, by the model's name and the input; None: nothing."""

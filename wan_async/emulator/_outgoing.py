@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from pathlib import Path
 
 import aiohttp
 from yarl import URL
 
 from ._calls import Upload
-from ._spool import Spool
+from ._files import FileStore
 
 _CALLBACK_SECONDS = 15.0
 """Seconds that a callback's receiver has (doc for sibling APIs)."""
@@ -44,8 +43,8 @@ class Outgoing:
         except (aiohttp.ClientError, TimeoutError, ValueError):
             return 0
 
-    async def fetch(self, url: str, folder: Path, largest: int) -> Upload | None:
-        """Fetch a file; None if it cannot be had."""
+    async def fetch(self, url: str, files: FileStore) -> Upload | None:
+        """Fetch a file for `files`; None if it cannot be had."""
         if not self._reaches(url):
             return None
         timeout = aiohttp.ClientTimeout(total=_FETCH_SECONDS)
@@ -53,7 +52,7 @@ class Outgoing:
             async with self._session.get(url, timeout=timeout, allow_redirects=False) as response:
                 if response.status != 200:
                     return None
-                path, size = await Spool(folder, largest).take(response.content.iter_chunked(1 << 18))
+                path, size = await files.to_disk(response.content.iter_chunked(1 << 18))
                 return Upload(path, size, {}, response.content_type, URL(url).name)
         except (aiohttp.ClientError, TimeoutError, ValueError):
             return None

@@ -9,22 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import aiohttp
-import msgspec
 from aiohttp import web
 
-from ._calls import Call, Media, Refusal, Reply, Upload
+from ._calls import Call, Media, Reply
 from ._clips import ClipSpec
 from ._clock import Clock
-from ._multipart import receive
+from ._incoming import Incoming
 from ._outgoing import Outgoing
 from ._provider import Provider
 from ._ranges import Part, select
-from ._schema import read_object
-from ._shelf import BY_URL, STREAM
 from ._studio import Studio
 
 if TYPE_CHECKING:
-    from ._dispatcher import PostCallback
+    from ._callbacks import PostCallback
 
 _CHUNK = 1 << 18
 _SHUTDOWN = 0.25
@@ -38,7 +35,7 @@ async def serving(
     """Serve; gives the base URL, and what sends callbacks."""
     async with aiohttp.ClientSession() as session:
         outgoing = Outgoing(session, outside=outside)
-        face = _Face(provider, clock, Studio(render=render), outgoing)
+        face = _Face(provider, clock, Studio(render=render), Incoming(provider.shelf.files, outgoing))
         runner = web.ServerRunner(web.Server(face.answer, access_log=None), shutdown_timeout=_SHUTDOWN)
         await runner.setup()
         try:
@@ -55,13 +52,11 @@ def _url(host: str, port: int) -> str:
 
 
 class _Face:
-    def __init__(self, provider: Provider, clock: Clock, studio: Studio, outgoing: Outgoing) -> None:
+    def __init__(self, provider: Provider, clock: Clock, studio: Studio, incoming: Incoming) -> None:
         self._provider = provider
         self._clock = clock
         self._studio = studio
-        self._outgoing = outgoing
-        self._files = provider.shelf.files
-        self._longest_body = self._files.largest * 4 // 3 + (1 << 20)  # base64, and the fields beside it
+        self._incoming = incoming
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request; a client that is gone, such as one that was killed, is no error."""
@@ -71,7 +66,7 @@ class _Face:
             return _hang_up(request)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        call = await self._call(request)
+        call = await self._incoming.call(request)
         reply = self._provider.handle(call, self._clock.now())
         if reply.delay:
             await asyncio.sleep(reply.delay)
@@ -82,41 +77,6 @@ class _Face:
         if reply.sent == "part":
             return await _send(request, reply, Part(reply.status, 0, len(reply.body), {}), reply.body)
         return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
-
-    async def _call(self, request: web.BaseRequest) -> Call:
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        call = Call(request.method, request.path, dict(request.query), headers)
-        if call.path == STREAM:
-            return msgspec.structs.replace(call, upload=await self._streamed(request))
-        call = msgspec.structs.replace(call, body=await self._body(request))
-        if call.path == BY_URL:
-            return msgspec.structs.replace(call, upload=await self._fetched(call))
-        return call
-
-    async def _body(self, request: web.BaseRequest) -> bytes:
-        body = bytearray()
-        async for chunk in request.content.iter_any():
-            body += chunk
-            if len(body) > self._longest_body:
-                raise web.HTTPRequestEntityTooLarge(self._longest_body, len(body))
-        return bytes(body)
-
-    async def _streamed(self, request: web.BaseRequest) -> Upload | None:
-        if not request.content_type.startswith("multipart/"):
-            return None
-        try:
-            return await receive(request, self._files.folder, self._files.largest)
-        except ValueError:  # the form is broken
-            return None
-
-    async def _fetched(self, call: Call) -> Upload | None:
-        try:
-            url = read_object(call.body).get("fileUrl")
-        except Refusal:
-            return None
-        return (
-            await self._outgoing.fetch(url, self._files.folder, self._files.largest) if isinstance(url, str) else None
-        )
 
     async def _send_media(self, request: web.BaseRequest, call: Call, reply: Reply, media: Media) -> web.StreamResponse:
         source = await self._studio.clip(media.source) if isinstance(media.source, ClipSpec) else media.source

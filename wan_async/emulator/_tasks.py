@@ -107,6 +107,14 @@ class Record(msgspec.Struct):
     creditsConsumed: float | UnsetType = UNSET
 
 
+class Callback(msgspec.Struct, frozen=True):
+    """A callback that is due."""
+
+    url: str
+    task_id: str
+    body: bytes
+
+
 def callback_body(task: Task, links: list[str], unix: Callable[[float], float]) -> bytes:
     """The body of the callback that reports the task's end: the two kinds hold different fields (seen)."""
     record = task.record(task.ends, links, unix)

@@ -8,9 +8,9 @@ from urllib.parse import parse_qsl, unquote
 
 from .._protocol import Answer, Request
 from ..errors import TransportError
+from ._callbacks import Dispatcher
 from ._calls import Call, Reply
 from ._clock import Clock
-from ._dispatcher import Dispatcher
 from ._provider import Provider
 
 
