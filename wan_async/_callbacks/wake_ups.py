@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 from .._events import Emitter
 from .._polling.poller import Poller
@@ -39,35 +39,11 @@ POLLED_FOR = 120.0
 """Seconds for which the record of a task that may be a sought submission's is waited for."""
 
 
-class Seek:
-    """A submission that is sought.
+class _Sought(NamedTuple):
+    """A submission that is sought: its callback URL, which its task's record must show; and its task, None if given up."""
 
-    Attributes:
-        url: its callback URL, which its task's record must show.
-    """
-
-    __slots__ = ("_done", "_forget", "_timer", "url")
-
-    def __init__(
-        self, url: str, within: float, done: Callable[[str | None], None], forget: Callable[[], object]
-    ) -> None:
-        self.url = url
-        self._done: Callable[[str | None], None] | None = done
-        self._forget = forget
-        self._timer = asyncio.get_running_loop().call_later(within, self.settle, None)
-
-    def cancel(self) -> None:
-        """Seek it no more; nobody is notified."""
-        self._done = None
-        self._timer.cancel()
-        self._forget()
-
-    def settle(self, task_id: str | None) -> None:
-        """Notify whoever seeks it of its task, or that it was not found in time; once."""
-        done = self._done
-        self.cancel()
-        if done is not None:
-            done(task_id)
+    url: str
+    task_id: asyncio.Future[str | None]
 
 
 class WakeUps:
@@ -84,7 +60,7 @@ class WakeUps:
         poller.announced = self._announced
         self._woken: OrderedDict[str, float] = OrderedDict()
         self._early: OrderedDict[str, WakeUp] = OrderedDict()
-        self._sought: dict[str, Seek] = {}
+        self._sought: dict[str, _Sought] = {}
         self._guesses: deque[float] = deque(maxlen=GUESSES)
         self._closed = False
 
@@ -100,31 +76,30 @@ class WakeUps:
         """Callbacks may have been missed: poll every task once."""
         self._poller.wake_all()
 
-    def seek(self, token: str, url: str, within: float, done: Callable[[str | None], None]) -> Seek:
-        """Call `done` with the task of the submission that carried `url`, or with None after `within` seconds."""
-        forget = partial(self._sought.pop, token, None)
-        seek = self._sought[token] = Seek(url, within, done, forget)
-        for wake_up in [early for early in self._early.values() if early.token in (token, None)]:
-            del self._early[wake_up.task_id]
-            self.heard(wake_up)
-        return seek
-
     async def found(self, token: str, url: str, within: float) -> str | None:
         """The task that was submitted with `url`, once a callback names it; None when `within` seconds are over."""
         if self._closed:
             return None
-        future: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
-        seek = self.seek(token, url, within, partial(_resolve, future))
+        task_id: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        self._sought[token] = _Sought(url, task_id)
+        for wake_up in [early for early in self._early.values() if early.token in (token, None)]:
+            del self._early[wake_up.task_id]
+            self.heard(wake_up)
         try:
-            return await future
+            await asyncio.wait([task_id], timeout=within)
+            return task_id.result() if task_id.done() else None
         finally:
-            seek.cancel()
+            self._sought.pop(token, None)
 
     def close(self) -> None:
         """Seek nothing more; what is sought, and what `found` is asked for later, was not found."""
         self._closed = True
-        for seek in tuple(self._sought.values()):
-            seek.settle(None)
+        for token in tuple(self._sought):
+            self._settle(token, None)
+
+    def _settle(self, token: str, task_id: str | None) -> None:
+        """Seek a submission no more: this is its task, or it has none."""
+        self._sought.pop(token).task_id.set_result(task_id)
 
     def _forget_woken(self) -> None:
         quiet_since = asyncio.get_running_loop().time() - QUIET
@@ -167,14 +142,9 @@ class WakeUps:
         if isinstance(outcome, WanError):
             return
         url = callback_url_of(outcome.request)
-        token = token_of(url)
-        self._keep(WakeUp(task_id, token or ""))  # it has ended: whoever waits for it next need not wait
-        seek = self._sought.get(token or "")
-        if seek is not None and seek.url == url:
+        token = token_of(url) or ""
+        self._keep(WakeUp(task_id, token))  # it has ended: whoever waits for it next need not wait
+        sought = self._sought.get(token)
+        if sought is not None and sought.url == url:
             self._events(Adopted(task_id))
-            seek.settle(task_id)
-
-
-def _resolve(future: asyncio.Future[str | None], task_id: str | None) -> None:
-    if not future.done():
-        future.set_result(task_id)
+            self._settle(token, task_id)
