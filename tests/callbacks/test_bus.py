@@ -70,4 +70,4 @@ async def test_a_client_that_was_dropped_is_not_kept_alive() -> None:
     gc.collect()
     await bus.publish(WakeUp("a"))
     assert kept.notified == ["a"]
-    assert len(bus._listeners.of(asyncio.get_running_loop())) == 1  # pyright: ignore[reportPrivateUsage]
+    assert len(bus.attached_in(asyncio.get_running_loop())) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
+from contextlib import suppress
 from typing import Protocol
 
 from .._protocol.callbacks import WakeUp
@@ -38,23 +39,15 @@ class CallbackBus(Protocol):
         ...
 
 
-class Listeners:
-    """Those of this process, each notified in the event loop in which it was added; none is kept alive."""
+class LocalBus:
+    """The bus of one process: each listener hears in the event loop in which it was attached; none is kept alive."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: list[tuple[asyncio.AbstractEventLoop, weakref.ref[Listener]]] = []
 
-    def add(self, listener: Listener) -> None:
-        """Notify `listener` from now on."""
-        self._change(add=listener)
-
-    def remove(self, listener: Listener) -> None:
-        """Notify `listener` no more."""
-        self._change(remove=listener)
-
-    def notify(self, wake_up: WakeUp) -> None:
-        """Notify all, those of other event loops as soon as these run."""
+    async def publish(self, wake_up: WakeUp) -> None:
+        """Notify all listeners, those of other event loops as soon as these run."""
         running = asyncio.get_running_loop()
         for loop, known in self._known:
             listener = known()
@@ -63,10 +56,19 @@ class Listeners:
             if loop is running:
                 listener.heard(wake_up)
             else:
-                _call_in(loop, listener, wake_up)
+                with suppress(RuntimeError):  # the loop was closed, and its client was not
+                    loop.call_soon_threadsafe(listener.heard, wake_up)
 
-    def of(self, loop: asyncio.AbstractEventLoop) -> list[Listener]:
-        """Those of one event loop."""
+    def attach(self, listener: Listener) -> None:
+        """Notify `listener` from now on."""
+        self._change(add=listener)
+
+    async def detach(self, listener: Listener) -> None:
+        """Notify `listener` no more."""
+        self._change(remove=listener)
+
+    def attached_in(self, loop: asyncio.AbstractEventLoop) -> list[Listener]:
+        """The listeners of one event loop."""
         return [listener for its, known in self._known if its is loop and (listener := known()) is not None]
 
     def _change(self, *, add: Listener | None = None, remove: Listener | None = None) -> None:
@@ -80,29 +82,3 @@ class Listeners:
             if add is not None:
                 kept.append((asyncio.get_running_loop(), weakref.ref(add)))
             self._known = kept
-
-
-def _call_in(loop: asyncio.AbstractEventLoop, listener: Listener, wake_up: WakeUp) -> None:
-    try:
-        loop.call_soon_threadsafe(listener.heard, wake_up)
-    except RuntimeError:  # the loop was closed, and its client was not
-        pass
-
-
-class LocalBus:
-    """The bus of one process, whatever event loops it runs."""
-
-    def __init__(self) -> None:
-        self._listeners = Listeners()
-
-    async def publish(self, wake_up: WakeUp) -> None:
-        """Notify all listeners."""
-        self._listeners.notify(wake_up)
-
-    def attach(self, listener: Listener) -> None:
-        """Notify `listener` from now on."""
-        self._listeners.add(listener)
-
-    async def detach(self, listener: Listener) -> None:
-        """Notify `listener` no more."""
-        self._listeners.remove(listener)

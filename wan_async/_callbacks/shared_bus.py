@@ -24,7 +24,8 @@ import msgspec
 
 from .._events.lines import logger
 from .._protocol.callbacks import WakeUp
-from .bus import Listener, Listeners
+from .._words import one_line
+from .bus import Listener, LocalBus
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -90,7 +91,7 @@ def _encoded(wake_up: WakeUp) -> bytes:
 
 
 def _in_a_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return f"{type(error).__name__}: {one_line(str(error))}"
 
 
 class _Reader:
@@ -197,30 +198,30 @@ class SharedBus:
     def __init__(self, name: str, open_log: Callable[[], CallbackLog]) -> None:
         self._name = name
         self._open_log = open_log
-        self._listeners = Listeners()
+        self._local = LocalBus()
         self._unsent: deque[bytes] = deque(maxlen=KEPT)
         self._by_loop: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Here] = weakref.WeakKeyDictionary()
 
     async def publish(self, wake_up: WakeUp) -> None:
         """Notify all listeners; those of other processes later, if the server is away."""
-        self._listeners.notify(wake_up)
+        await self._local.publish(wake_up)
         self._unsent.append(_encoded(wake_up))
         await self._send()
 
     def attach(self, listener: Listener) -> None:
         """Notify `listener` from now on, and of the last `RECENT` seconds."""
         here = self._here()
-        self._listeners.add(listener)
+        self._local.attach(listener)
         if here.reader is None or here.reader.task.done():
-            listeners = partial(self._listeners.of, asyncio.get_running_loop())
+            listeners = partial(self._local.attached_in, asyncio.get_running_loop())
             here.reader = _Reader(self._name, here.log, listeners, self._send)
         else:
             here.reader.rewind()
 
     async def detach(self, listener: Listener) -> None:
         """Notify `listener` no more."""
-        self._listeners.remove(listener)
-        if not self._listeners.of(asyncio.get_running_loop()):
+        await self._local.detach(listener)
+        if not self._local.attached_in(asyncio.get_running_loop()):
             await self.aclose()
 
     async def aclose(self) -> None:
