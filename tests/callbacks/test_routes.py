@@ -56,6 +56,13 @@ async def test_other_paths_are_the_applications_own(make: Make) -> None:
     assert bus.published == []
 
 
+async def test_the_path_may_be_that_of_the_host_itself() -> None:
+    callbacks = Callbacks(URL, KEY, bus=(bus := Bus()))
+    async with served(Starlette(routes=[callbacks.asgi_route("/")])) as url:
+        assert (await post(url.removesuffix("wan/"), body("t"), signed("t")))[0] == 200
+    assert [one.task_id for one in bus.published] == ["t"]
+
+
 @pytest.mark.parametrize("path", ["", "wan", 7])
 def test_a_path_that_is_none_is_refused(path: str) -> None:
     with pytest.raises(ConfigurationError, match="begins with /"):
