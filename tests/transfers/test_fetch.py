@@ -9,8 +9,8 @@ from collections.abc import Mapping
 import pytest
 
 from wan_async import NotFoundError, RejectedError, ResponseError, ServerError, TaskRecord, TransportError
+from wan_async._transfers.clip import Clip, Link
 from wan_async._transfers.fetch import Fetch, StartAnew
-from wan_async._transfers.link import Link
 
 pytestmark = pytest.mark.virtual_time
 
@@ -68,7 +68,7 @@ class Calls:
 
 
 def fetch(web: Web, calls: Calls | None = None, *, max_elapsed: float = 10.0, task_id: str | None = "t1") -> Fetch:
-    return Fetch(web.get, Link(calls or Calls(), "https://host/clip", task_id), max_elapsed)
+    return Fetch(web.get, Link(calls or Calls(), Clip("https://host/clip", task_id)), max_elapsed)
 
 
 async def whole(reader: Fetch) -> bytes:

@@ -8,8 +8,7 @@ import msgspec
 import pytest
 
 from wan_async import TaskRecord, TaskState, Wan27Image, WanClient, WanInput
-from wan_async._transfers.clip import clips_of
-from wan_async._transfers.link import Link, Renewed
+from wan_async._transfers.clip import Clip, Link, Renewed, clips_of
 from wan_async.emulator import Emulator
 from wan_async.events import Downloaded, Event
 
@@ -72,11 +71,11 @@ class Calls:
 
 
 async def test_a_refused_link_is_replaced_by_that_of_the_same_picture() -> None:
-    link = Link(Calls(), "https://host/old.png", "t", 2)
+    link = Link(Calls(), Clip("https://host/old.png", "t", 2))
     assert await link.refused() is Renewed.SAME_FILE
     assert await link.refused() is Renewed.OTHER_FILE
     assert link.url == "https://host/2.png"
-    gone = Link(Calls(), "https://host/old.png", "t", 4)
+    gone = Link(Calls(), Clip("https://host/old.png", "t", 4))
     await gone.refused()
     assert await gone.refused() is Renewed.NONE
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wan_async._inputs.local_files import KINDS
+from wan_async._transfers.media import is_sound_alone
 from wan_async._transfers.sources import StoredSource
-from wan_async._transfers.tracks import is_sound_alone
 from wan_async.emulator import Emulator
 
 

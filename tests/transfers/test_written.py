@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from wan_async._transfers import written
-from wan_async._transfers.files import stamp_of
-from wan_async._transfers.written import WholeFile, WrittenFiles
+from wan_async._transfers import files as module
+from wan_async._transfers.files import WholeFile, WrittenFiles, stamp_of
 
 
 def write(path: Path, content: str) -> WholeFile:
@@ -38,7 +37,7 @@ def test_a_file_that_is_gone_holds_nothing(tmp_path: Path) -> None:
 
 
 def test_those_written_longest_ago_are_forgotten_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(written, "REMEMBERED", 2)
+    monkeypatch.setattr(module, "REMEMBERED", 2)
     files, whole = WrittenFiles(), write(tmp_path / "fox.mp4", "clip")
     for name in ("a", "b", "a", "c"):  # writing again makes it the newest
         files.add(tmp_path / name, "task", whole)

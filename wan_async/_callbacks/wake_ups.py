@@ -40,7 +40,7 @@ POLLED_FOR = 120.0
 
 
 class _Sought(NamedTuple):
-    """A submission that is sought: its callback URL, which its task's record must show; and its task, None if given up."""
+    """A submission that is sought: its callback URL, which its task's record must show, and its task."""
 
     url: str
     task_id: asyncio.Future[str | None]

@@ -17,18 +17,16 @@ from .._events import Emitter
 from ..errors import InvalidInputError
 from ..events import Downloaded
 from .cleanup import surely
-from .clip import Clip, clips_of
+from .clip import Clip, Link, LinkCalls, clips_of
 from .fetch import Fetch, Get, StartAnew
-from .files import PartFile
-from .link import Link, LinkCalls
+from .files import PartFile, WholeFile
 from .media import HEAD, suffix_of
-from .written import WholeFile
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from .._protocol import TaskRecord
-    from .written import WrittenFiles
+    from .files import WrittenFiles
 
 Args = TypeVarTuple("Args")
 T = TypeVar("T")
@@ -134,7 +132,7 @@ class Downloads:
 
     async def fetch(self, clip: Clip) -> Fetch:
         """Begin to read a clip."""
-        return Fetch(await self._opened(), Link(self._calls, clip.link, clip.task_id, clip.number), self._max_elapsed)
+        return Fetch(await self._opened(), Link(self._calls, clip), self._max_elapsed)
 
     async def _fill(self, part: PartFile, clip: Clip) -> bytes:
         """Write the clip; gives its first bytes."""

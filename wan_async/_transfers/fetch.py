@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from .._policy.backoff import Backoff
 from ..errors import NotFoundError, TransportError
 from . import resume
-from .link import Renewed
+from .clip import Renewed
 
 if TYPE_CHECKING:
-    from .link import Link
+    from .clip import Link
 
 AT_ONCE = 1 << 16
 """Bytes after which a broken connection is followed by the next without a pause."""

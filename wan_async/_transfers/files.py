@@ -5,6 +5,8 @@ descriptor could be closed, and be another file's, while somebody writes to it.
 
 The name beside the target is always the same, so that what a killed process left is written over, and locked, so
 that two processes which fetch the same clip do not write into one another's.
+
+Besides a journal, the only proof that a file holds a certain clip is that this client wrote it: `WrittenFiles`.
 """
 
 from __future__ import annotations
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 
 _LONGEST_NAME = 200
 """Bytes of a target's name that stand in the name beside it; file systems take 255."""
+
+REMEMBERED = 10_000
+"""Files that are known; those written longest ago are forgotten first."""
 
 
 class Stamp(NamedTuple):
@@ -69,6 +74,32 @@ def try_folder(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with NamedTemporaryFile(prefix=".wan-async-", suffix=".part", dir=folder, buffering=0) as file:
         file.write(b"1")  # a full disk or a quota shows now
+
+
+class WholeFile(NamedTuple):
+    """A clip that is there."""
+
+    path: Path
+    stamp: Stamp
+
+
+class WrittenFiles:
+    """The files of one client, and whose clip each holds for as long as nobody else changes it."""
+
+    def __init__(self) -> None:
+        self._known: dict[Path, tuple[str, WholeFile]] = {}
+
+    def add(self, asked: Path, clip: str, whole: WholeFile) -> None:
+        """Remember where the clip is that was asked for at a path."""
+        self._known.pop(asked, None)
+        self._known[asked] = clip, whole
+        if len(self._known) > REMEMBERED:
+            del self._known[next(iter(self._known))]
+
+    def find(self, asked: Path, clip: str) -> WholeFile | None:
+        """The clip asked for at that path, if it is known to be there. Blocks."""
+        known, whole = self._known.get(asked, (None, None))
+        return whole if whole is not None and known == clip and stamp_of(whole.path) == whole.stamp else None
 
 
 class PartFile:

@@ -16,8 +16,7 @@ import anyio.to_thread
 
 from ..errors import InvalidInputError
 from .cleanup import surely
-from .media import HEAD, UNKNOWN, media_type
-from .tracks import is_sound_alone
+from .media import HEAD, UNKNOWN, is_sound_alone, media_type
 
 Args = TypeVarTuple("Args")
 T = TypeVar("T")

@@ -17,18 +17,18 @@ from .._protocol.secrets import authorization, read_answer
 from .._transport.pool import SessionPool
 from ..errors import ConfigurationError
 from .downloads import Downloads
+from .files import WrittenFiles
 from .inputs import submit_with_files
 from .targets import target_of
 from .uploads import Host, Uploads
-from .written import WrittenFiles
 
 if TYPE_CHECKING:
     from .._arguments import Settings
     from .._calls import Recorder
     from .._protocol import Answer, Request
     from ..models import WanInput
+    from .clip import LinkCalls
     from .fetch import Get
-    from .link import LinkCalls
     from .targets import Target
     from .uploads import Post
 
