@@ -143,20 +143,17 @@ class Downloads:
             fetch.close()
 
     async def _copy(self, fetch: Fetch, part: PartFile) -> bytes:
-        head, gathered = b"", bytearray()
+        head = b""
         while True:
             try:
-                chunk = await fetch.read()
+                piece = await fetch.gathered(CHUNK)
             except StartAnew:
-                head, gathered = b"", bytearray()
+                head = b""
                 await self._threaded(part.restart)
                 continue
-            gathered += chunk
-            head += chunk[: HEAD - len(head)]
-            if len(gathered) >= CHUNK or not chunk:
-                await self._threaded(part.write, gathered)
-                gathered = bytearray()
-            if not chunk:
+            head += piece[: HEAD - len(head)]
+            await self._threaded(part.write, piece)
+            if len(piece) < CHUNK:
                 return head
 
     async def _threaded(self, work: Callable[[Unpack[Args]], T], *args: *Args) -> T:

@@ -85,6 +85,13 @@ class Fetch:
                 self._setback = error
         return b""
 
+    async def gathered(self, least: int) -> bytes:
+        """The next `least` bytes or some more, fewer at the end; raises what `read` does."""
+        gathered = bytearray()
+        while len(gathered) < least and (chunk := await self.read()):
+            gathered += chunk
+        return bytes(gathered)
+
     def close(self) -> None:
         """Hang up; reading on opens again."""
         if self._reply is not None:

@@ -118,7 +118,7 @@ class PartFile:
             self._target.parent.mkdir(parents=True, exist_ok=True)
             self._path, self._fd = _open(self._target)
 
-    def write(self, content: bytes | bytearray) -> None:
+    def write(self, content: bytes) -> None:
         """Append."""
         left = memoryview(content)
         with self._call():

@@ -11,7 +11,7 @@ import asyncio
 import ipaddress
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
 import msgspec
@@ -36,7 +36,6 @@ CONNECT = 10.0
 MOST_ANSWER = 1 << 20
 """Bytes that are read of the upload host's answer."""
 
-ProxyTo: TypeAlias = Callable[[str], Proxy | None]
 T = TypeVar("T")
 
 
@@ -61,45 +60,6 @@ class HttpReply:
     def close(self) -> None:
         """Hang up, unless all was read."""
         self._response.close()
-
-
-async def get(
-    session: aiohttp.ClientSession, url: str, headers: Mapping[str, str], stall: float, proxy_to: ProxyTo
-) -> HttpReply:
-    """Get a link's answer, redirects followed.
-
-    Args:
-        session: one that carries no key.
-        url: the link.
-        headers: of the request.
-        stall: seconds that the host may say nothing.
-        proxy_to: gives the proxy that leads to a URL.
-
-    Raises:
-        TransportError: no answer, or a redirect that is not followed.
-    """
-    timeout = aiohttp.ClientTimeout(total=None, sock_connect=min(CONNECT, stall), sock_read=stall)
-    link = url
-    for _ in range(MOST_REDIRECTS):
-        proxy = proxy_to(link)
-        response = await _translated(
-            session.get(
-                URL(link, encoded=True),
-                headers=headers,
-                timeout=timeout,
-                proxy=None if proxy is None else proxy.url,
-                allow_redirects=False,
-                raise_for_status=False,
-                middlewares=(),  # a caller's own session may have one that adds a key
-            ),
-            stall,
-            proxy,
-        )
-        if response.status not in REDIRECTS or "Location" not in response.headers:
-            return HttpReply(response, stall, proxy)
-        response.close()
-        link = _next(link, response.headers["Location"])
-    raise TransportError(f"more than {MOST_REDIRECTS} redirects")
 
 
 def _next(link: str, location: str) -> str:
@@ -130,29 +90,40 @@ async def _translated(call: Awaitable[T], stall: float, proxy: Proxy | None) -> 
     raise failure  # here, without the error as its context too
 
 
-class Getter(msgspec.Struct, frozen=True):
-    """Opens links: everything that a request needs besides the link itself."""
+class Http(msgspec.Struct, frozen=True):
+    """A session for transfers, and all else that their requests need.
 
-    session: aiohttp.ClientSession
-    stall: float
-    proxy_to: ProxyTo
-
-    async def __call__(self, url: str, headers: Mapping[str, str]) -> HttpReply:
-        return await get(self.session, url, headers, self.stall, self.proxy_to)
-
-
-class Poster(msgspec.Struct, frozen=True):
-    """Sends a body, in pieces, to the upload host; the one place where a transfer carries the key.
-
-    Redirects are not followed.
+    Attributes:
+        session: one that carries no key.
+        stall: seconds that a host may say nothing.
+        proxy_to: gives the proxy that leads to a URL.
     """
 
     session: aiohttp.ClientSession
     stall: float
-    proxy_to: ProxyTo
+    proxy_to: Callable[[str], Proxy | None]
 
-    async def __call__(self, url: str, headers: Mapping[str, str], read: Read) -> Answer:
-        """Send what `read` gives, until it gives nothing.
+    async def get(self, url: str, headers: Mapping[str, str]) -> HttpReply:
+        """Get a link's answer, redirects followed.
+
+        Raises:
+            TransportError: no answer, or a redirect that is not followed.
+        """
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=min(CONNECT, self.stall), sock_read=self.stall)
+        for _ in range(MOST_REDIRECTS):
+            proxy = self.proxy_to(url)
+            asked = self.session.get(URL(url, encoded=True), headers=headers, timeout=timeout, **_plain(proxy))
+            response = await _translated(asked, self.stall, proxy)
+            if response.status not in REDIRECTS or "Location" not in response.headers:
+                return HttpReply(response, self.stall, proxy)
+            response.close()
+            url = _next(url, response.headers["Location"])
+        raise TransportError(f"more than {MOST_REDIRECTS} redirects")
+
+    async def post(self, url: str, headers: Mapping[str, str], read: Read) -> Answer:
+        """Send what `read` gives, until it gives nothing, to the upload host: the one transfer that carries the key.
+
+        Redirects are not followed.
 
         Raises:
             TransportError: no whole answer, or nothing moved for `stall` seconds.
@@ -167,18 +138,23 @@ class Poster(msgspec.Struct, frozen=True):
             raise
 
     async def _post(self, url: str, headers: Mapping[str, str], sending: _Sending, proxy: Proxy | None) -> Answer:
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=min(CONNECT, self.stall))
+        data = sending.pieces(self.stall)
         posting = self.session.post(
-            URL(url, encoded=True),
-            data=sending.pieces(self.stall),
-            headers=headers,
-            proxy=None if proxy is None else proxy.url,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=min(CONNECT, self.stall)),
-            allow_redirects=False,
-            raise_for_status=False,
-            middlewares=(),  # a caller's own session may have one that sends again
+            URL(url, encoded=True), data=data, headers=headers, timeout=timeout, **_plain(proxy)
         )
         async with asyncio.timeout(self.stall) as sending.stall, posting as response:
             return Answer(response.status, await _whole(response), response.headers, time.time())
+
+
+def _plain(proxy: Proxy | None) -> dict[str, Any]:
+    """The options of a request that goes where it is sent, and nowhere else."""
+    return {
+        "proxy": None if proxy is None else proxy.url,
+        "allow_redirects": False,
+        "raise_for_status": False,
+        "middlewares": (),  # a caller's own session may have one that adds a key, or sends again
+    }
 
 
 async def _whole(response: aiohttp.ClientResponse) -> bytes:

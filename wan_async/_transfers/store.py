@@ -111,7 +111,7 @@ class StoreFolder:
     async def _put(self, stem: str, link: str, fetch: Fetch) -> str:
         import obstore
 
-        head = await _gathered(fetch, SMALL + 1)
+        head = await fetch.gathered(SMALL + 1)
         name = f"{stem}{suffix_of(link, head)}"
         options: dict[str, Any] = {"attributes": {"Content-Type": guessed_type(head, name)}}
         content = head if len(head) <= SMALL else _pieces(head, fetch)
@@ -123,16 +123,8 @@ class StoreFolder:
 
 async def _pieces(head: bytes, fetch: Fetch) -> AsyncIterator[bytes]:
     yield head
-    while piece := await _gathered(fetch, _PIECE):
+    while piece := await fetch.gathered(_PIECE):
         yield piece
-
-
-async def _gathered(fetch: Fetch, least: int) -> bytes:
-    """A piece of at least `least` bytes, a smaller one at the end."""
-    gathered = bytearray()
-    while len(gathered) < least and (chunk := await fetch.read()):
-        gathered += chunk
-    return bytes(gathered)
 
 
 def opened_store(url: str) -> tuple[Any, str]:
