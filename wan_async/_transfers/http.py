@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
@@ -25,7 +25,7 @@ from ..errors import TransportError
 from .references import redirected
 
 if TYPE_CHECKING:
-    from .uploads import Read
+    from .sources import Piece
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MOST_REDIRECTS = 10
@@ -120,16 +120,16 @@ class Http(msgspec.Struct, frozen=True):
             url = _next(url, response.headers["Location"])
         raise TransportError(f"more than {MOST_REDIRECTS} redirects")
 
-    async def post(self, url: str, headers: Mapping[str, str], read: Read) -> Answer:
-        """Send what `read` gives, until it gives nothing, to the upload host: the one transfer that carries the key.
+    async def post(self, url: str, headers: Mapping[str, str], pieces: AsyncIterator[Piece]) -> Answer:
+        """Send a body, in pieces, to the upload host: the one transfer that carries the key.
 
         Redirects are not followed.
 
         Raises:
             TransportError: no whole answer, or nothing moved for `stall` seconds.
-            Exception: whatever `read` raised.
+            Exception: whatever giving the pieces raised.
         """
-        sending, proxy = _Sending(read), self.proxy_to(url)
+        sending, proxy = _Sending(pieces), self.proxy_to(url)
         try:
             return await _translated(self._post(url, headers, sending, proxy), self.stall, proxy)
         except TransportError:
@@ -139,7 +139,7 @@ class Http(msgspec.Struct, frozen=True):
 
     async def _post(self, url: str, headers: Mapping[str, str], sending: _Sending, proxy: Proxy | None) -> Answer:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=min(CONNECT, self.stall))
-        data = sending.pieces(self.stall)
+        data = sending.watched(self.stall)
         posting = self.session.post(
             URL(url, encoded=True), data=data, headers=headers, timeout=timeout, **_plain(proxy)
         )
@@ -169,20 +169,17 @@ async def _whole(response: aiohttp.ClientResponse) -> bytes:
 class _Sending:
     """A body under way: the error of its source, and when the connection last moved."""
 
-    def __init__(self, read: Read) -> None:
-        self._read = read
+    def __init__(self, pieces: AsyncIterator[Piece]) -> None:
+        self._pieces = pieces
         self.stall: asyncio.Timeout | None = None
         self.fault: Exception | None = None
 
-    async def pieces(self, stall: float) -> AsyncGenerator[bytes | memoryview]:
-        while piece := await self._next():
-            if self.stall is not None:
-                self.stall.reschedule(asyncio.get_running_loop().time() + stall)
-            yield piece
-
-    async def _next(self) -> bytes | memoryview:
+    async def watched(self, stall: float) -> AsyncGenerator[Piece]:
         try:
-            return await self._read()
+            async for piece in self._pieces:
+                if self.stall is not None:
+                    self.stall.reschedule(asyncio.get_running_loop().time() + stall)
+                yield piece
         except Exception as error:  # aiohttp would make a broken connection of it
             self.fault = error
             raise

@@ -10,7 +10,7 @@ from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from threading import Lock
-from typing import IO, Protocol, TypeVar, TypeVarTuple, Unpack, cast
+from typing import IO, Protocol, TypeAlias, TypeVar, TypeVarTuple, Unpack, cast
 
 import anyio.to_thread
 
@@ -20,6 +20,8 @@ from .media import HEAD, UNKNOWN, is_sound_alone, media_type
 
 Args = TypeVarTuple("Args")
 T = TypeVar("T")
+
+Piece: TypeAlias = bytes | memoryview
 
 PIECE = 1 << 16
 """Bytes that are handed to the connection at once."""
@@ -58,7 +60,7 @@ class Source(Protocol):
         """Read from the beginning."""
         ...
 
-    async def read(self) -> bytes | memoryview:
+    async def read(self) -> Piece:
         """The next piece, empty at the end."""
         ...
 

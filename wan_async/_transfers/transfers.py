@@ -6,29 +6,26 @@ import asyncio
 import os
 import weakref
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from .._events import Emitter
-from .._protocol import read_stored
-from .._protocol.secrets import authorization, read_answer
 from .._transport.pool import SessionPool
 from ..errors import ConfigurationError
 from .downloads import Downloads
 from .files import WrittenFiles
 from .inputs import submit_with_files
 from .targets import target_of
-from .uploads import Host, Uploads
+from .uploads import Uploads
 
 if TYPE_CHECKING:
     from .._arguments import Settings
     from .._calls import Recorder
-    from .._protocol import Answer, Request
     from ..models import WanInput
     from .clip import LinkCalls
     from .fetch import Get
+    from .http import Http
     from .targets import Target
     from .uploads import Post
 
@@ -86,27 +83,20 @@ class Transfers:
         if made is None:
             max_elapsed = self._settings.retry.max_elapsed
             downloads = Downloads(self._calls, self._get, max_elapsed, self._written, self._events)
-            made = self._by_loop[loop] = _OfLoop(downloads, Uploads(self._host(), self._events))
+            made = self._by_loop[loop] = _OfLoop(downloads, Uploads(self._settings, self._post, self._events))
         return made
 
-    def _host(self) -> Host:
-        settings = self._settings
-        exchange = partial(_exchange, settings)
-        headers = {"Authorization": authorization(settings.api_key)}
-        read = partial(read_answer, settings.api_key, settings.upload_url or "", read_stored)
-        return Host(settings.upload_url, headers, self._post, exchange, read, settings.retry.max_elapsed)
+    async def _http(self) -> Http:
+        from .http import Http
+
+        sessions = self._pool.sessions()
+        return Http(await sessions.opened_transfers(), self._settings.timeout.total, sessions.proxy_to)
 
     async def _get(self) -> Get:
-        from .http import Getter
-
-        sessions = self._pool.sessions()
-        return Getter(await sessions.opened_transfers(), self._settings.timeout.total, sessions.proxy_to)
+        return (await self._http()).get
 
     async def _post(self) -> Post:
-        from .http import Poster
-
-        sessions = self._pool.sessions()
-        return Poster(await sessions.opened_transfers(), self._settings.timeout.total, sessions.proxy_to)
+        return (await self._http()).post
 
     @property
     def _pool(self) -> SessionPool:
@@ -115,7 +105,3 @@ class Transfers:
                 "pool: uploads and downloads need a SessionPool; the test kit's virtual time carries none"
             )
         return self._settings.pool
-
-
-async def _exchange(settings: Settings, base_url: str, request: Request) -> Answer:
-    return await settings.pool.exchange(base_url, settings.api_key, request, settings.timeout.total)

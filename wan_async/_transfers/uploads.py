@@ -9,8 +9,9 @@ import asyncio
 import random
 import secrets
 import time
-from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import PurePath
 from typing import TYPE_CHECKING, TypeAlias
 from weakref import WeakValueDictionary
@@ -21,7 +22,8 @@ from .._docs import documented
 from .._events import Emitter
 from .._inputs.checks import is_url
 from .._policy.backoff import Backoff
-from .._protocol import Answer, upload_form, upload_from_url
+from .._protocol import Answer, read_stored, upload_form, upload_from_url
+from .._protocol.secrets import authorization, read_answer
 from .._protocol.uploads import LIFE, STREAM_UPLOAD
 from ..errors import (
     ConfigurationError,
@@ -35,12 +37,13 @@ from ..errors import (
 from ..events import Uploaded
 from .media import SUFFIXES, known_or_named
 from .names import safe_stem
-from .sources import Source, source_of
+from .sources import Piece, Source, source_of
 
 if TYPE_CHECKING:
     import os
 
-    from .._protocol import Request, StoredFile
+    from .._arguments import Settings
+    from .._protocol import Form, Request, StoredFile
 
 AT_ONCE = 8
 """Uploads under way at once."""
@@ -54,8 +57,7 @@ REMEMBERED = 10_000
 Uploadable: TypeAlias = "os.PathLike[str] | bytes | AsyncIterable[bytes] | str"
 """A file's path, bytes, a stream, or the http(s) URL of a file."""
 
-Read: TypeAlias = Callable[[], Awaitable[bytes | memoryview]]
-Post: TypeAlias = Callable[[str, Mapping[str, str], Read], Awaitable[Answer]]
+Post: TypeAlias = Callable[[str, Mapping[str, str], AsyncIterator[Piece]], Awaitable[Answer]]
 
 _MAY_PASS = (TransportError, ResponseError, MaintenanceError, ServerError, RateLimitError)
 
@@ -80,43 +82,20 @@ class UploadedFile(msgspec.Struct, frozen=True):
         return self.expires_at.timestamp() - time.time() > seconds
 
 
-class Host(msgspec.Struct, frozen=True):
-    """The upload host, and how it is reached.
+class Uploads:
+    """The uploads of one client in one event loop.
 
-    Attributes:
-        url: scheme and host; None if it is not known.
-        headers: of each upload: the key.
-        post: gives a function that sends a body in pieces: (URL, headers, read) → answer.
-        exchange: sends a small request.
-        read: reads the answer to either.
-        max_elapsed: seconds without progress after which an upload has failed.
+    Args:
+        settings: the client's.
+        opened: gives a function that sends a body in pieces.
+        events: hears of what was uploaded.
     """
 
-    url: str | None
-    headers: Mapping[str, str]
-    post: Callable[[], Awaitable[Post]]
-    exchange: Callable[[str, Request], Awaitable[Answer]]
-    read: Callable[[Answer], StoredFile]
-    max_elapsed: float
-
-    @property
-    def base_url(self) -> str:
-        """Scheme and host.
-
-        Raises:
-            ConfigurationError: it is not known.
-        """
-        if self.url is None:
-            raise ConfigurationError("upload_url: missing; give WanClient(upload_url=…) or set APIKLEY_UPLOAD_URL")
-        return self.url
-
-
-class Uploads:
-    """The uploads of one client in one event loop."""
-
-    def __init__(self, host: Host, events: Emitter) -> None:
-        self._host = host
+    def __init__(self, settings: Settings, opened: Callable[[], Awaitable[Post]], events: Emitter) -> None:
+        self._settings = settings
+        self._opened = opened
         self._events = events
+        self._read = partial(read_answer, settings.api_key, settings.upload_url or "", read_stored)
         self._at_once = asyncio.Semaphore(AT_ONCE)
         self._known: dict[bytes, UploadedFile] = {}
         self._turns: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
@@ -130,7 +109,7 @@ class Uploads:
             ApiError: the host refused it.
             TransportError: the host could not be reached, or nothing moved any more.
         """
-        base_url = self._host.base_url
+        base_url = self._base_url
         if isinstance(given, str) and is_url(given):
             return await self._by_url(base_url, given, name)
         source = source_of(given)
@@ -144,7 +123,13 @@ class Uploads:
     async def media(self, source: Source) -> UploadedFile:
         """Upload a file that was inspected."""
         async with self._at_once:
-            return await self._once(self._host.base_url, source, None)
+            return await self._once(self._base_url, source, None)
+
+    @property
+    def _base_url(self) -> str:
+        if self._settings.upload_url is None:
+            raise ConfigurationError("upload_url: missing; give WanClient(upload_url=…) or set APIKLEY_UPLOAD_URL")
+        return self._settings.upload_url
 
     async def _once(self, base_url: str, source: Source, name: str | None) -> UploadedFile:
         """Upload unless the same content was uploaded and still lives; two at a time send it once."""
@@ -175,7 +160,7 @@ class Uploads:
             sent_at = time.time()
             try:
                 answer = await self._send(base_url + STREAM_UPLOAD, progress, unique, mime_type)
-                return self._made_known(_uploaded(self._host.read(answer), unique, progress.sent, mime_type, sent_at))
+                return self._uploaded(self._read(answer), unique, progress.sent, mime_type, sent_at)
             except _MAY_PASS as error:
                 if not source.repeatable:
                     raise
@@ -186,11 +171,12 @@ class Uploads:
     async def _send(self, url: str, progress: _Progress, name: str, mime_type: str) -> Answer:
         await progress.rewind()
         form = upload_form(name, mime_type, secrets.token_hex(16))
-        headers = {**self._host.headers, "Content-Type": form.content_type, "Accept": "application/json"}
+        headers = {"Content-Type": form.content_type, "Accept": "application/json"}
+        headers["Authorization"] = authorization(self._settings.api_key)
         if progress.source.size is not None:
             headers["Content-Length"] = str(len(form.head) + progress.source.size + len(form.tail))
-        post = await self._host.post()
-        return await post(url, headers, _framed(form.head, progress.read, form.tail))
+        post = await self._opened()
+        return await post(url, headers, progress.pieces(form))
 
     async def _by_url(self, base_url: str, url: str, name: str | None) -> UploadedFile:
         unique = unique_name(name or PurePath(url.partition("?")[0]).name, "")
@@ -200,21 +186,31 @@ class Uploads:
             sent_at = time.time()
             try:
                 async with self._at_once:
-                    stored = self._host.read(await self._host.exchange(base_url, request))
-                return self._made_known(_uploaded(stored, unique, None, "", sent_at))
+                    stored = self._read(await self._exchange(base_url, request))
+                return self._uploaded(stored, unique, None, "", sent_at)
             except _MAY_PASS as error:
                 await _pause(backoff, error)
 
-    def _made_known(self, uploaded: UploadedFile) -> UploadedFile:
-        self._events(Uploaded(uploaded.name, uploaded.size))
-        return uploaded
+    async def _exchange(self, base_url: str, request: Request) -> Answer:
+        settings = self._settings
+        return await settings.pool.exchange(base_url, settings.api_key, request, settings.timeout.total)
+
+    def _uploaded(
+        self, stored: StoredFile, name: str, size: int | None, mime_type: str, sent_at: float
+    ) -> UploadedFile:
+        if not is_url(stored.url):
+            raise ResponseError(f"the upload host gave {stored.url!r}, which is no http(s) URL", 200)
+        expires_at = datetime.fromtimestamp(sent_at + LIFE, UTC)
+        kind, bytes_there = mime_type or stored.mime_type or "", stored.size if size is None else size
+        self._events(Uploaded(name, bytes_there))
+        return UploadedFile(stored.url, name, bytes_there, kind, expires_at)
 
     def _backoff(self) -> Backoff:
-        return Backoff(self._host.max_elapsed, asyncio.get_running_loop().time())
+        return Backoff(self._settings.retry.max_elapsed, asyncio.get_running_loop().time())
 
 
 class _Progress:
-    """Counts what is read of a source: how far this try came, and how far any did."""
+    """A source on its way: how far this try came, and how far any did."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
@@ -225,10 +221,13 @@ class _Progress:
         self.sent = 0
         await self.source.rewind()
 
-    async def read(self) -> bytes | memoryview:
-        piece = await self.source.read()
-        self.sent += len(piece)
-        return piece
+    async def pieces(self, form: Form) -> AsyncGenerator[Piece]:
+        """The form, with what the source gives in it."""
+        yield form.head
+        while piece := await self.source.read():
+            self.sent += len(piece)
+            yield piece
+        yield form.tail
 
     def got_further(self) -> bool:
         """True if this try came further than all before."""
@@ -237,32 +236,12 @@ class _Progress:
         return further
 
 
-def _framed(head: bytes, read: Read, tail: bytes) -> Read:
-    """The pieces that `read` gives, between head and tail."""
-    ends = [tail, head]
-
-    async def framed() -> bytes | memoryview:
-        if len(ends) == 2:
-            return ends.pop()
-        return await read() or (ends.pop() if ends else b"")
-
-    return framed
-
-
 async def _pause(backoff: Backoff, error: WanError) -> None:
     delay = backoff.delay(asyncio.get_running_loop().time(), random.random())  # noqa: S311
     if delay is None:
         raise error
     asked = error.retry_after if isinstance(error, RateLimitError) else None
     await asyncio.sleep(max(delay, asked or 0.0))
-
-
-def _uploaded(stored: StoredFile, name: str, size: int | None, mime_type: str, sent_at: float) -> UploadedFile:
-    if not is_url(stored.url):
-        raise ResponseError(f"the upload host gave {stored.url!r}, which is no http(s) URL", 200)
-    expires_at = datetime.fromtimestamp(sent_at + LIFE, UTC)
-    kind = mime_type or stored.mime_type or ""
-    return UploadedFile(stored.url, name, stored.size if size is None else size, kind, expires_at)
 
 
 def unique_name(name: str, mime_type: str) -> str:
