@@ -11,6 +11,7 @@ from msgspec import UNSET, Meta, UnsetType
 from .._inputs.checks import check_extra, check_fields, newer_fields
 from .._inputs.local_files import path_to_text
 from .._inputs.web_models import WebModel
+from ..errors import InvalidInputError
 from ._tariffs import Tariff
 
 _canonical = msgspec.json.Encoder(order="sorted", enc_hook=path_to_text).encode
@@ -81,3 +82,15 @@ class CustomInput(WanInput, frozen=True):
     def wire(self) -> dict[str, Any]:
         """The `input` object of createTask: the fields as given, and `extra`."""
         return self.input if self.extra is UNSET else {**self.input, **self.extra}
+
+
+def given_in(task_input: WanInput, name: str) -> Any:
+    """The field's value, an empty tuple where it is left out."""
+    value = getattr(task_input, name)
+    return () if value is UNSET else value
+
+
+def at_least_one(task_input: WanInput, *names: str) -> None:
+    """Refuse an input that has none of these fields; an empty list is none."""
+    if not any(given_in(task_input, name) for name in names):
+        raise InvalidInputError.missing(names[0], *names[1:])

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from ..errors import InvalidInputError
-from ._base import WanInput
+from ._base import WanInput, at_least_one, given_in
 from ._fields import (
     AudioUrl,
     EditedVideoUrl,
@@ -24,7 +24,6 @@ from ._fields import (
     default,
 )
 from ._tariffs import PerSecond, Tariff
-from ._together import at_least_one, given_in
 
 
 class _Wan27Video(WanInput, frozen=True, kw_only=True):

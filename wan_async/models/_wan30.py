@@ -8,10 +8,9 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from ..errors import InvalidInputError
-from ._base import WanInput
+from ._base import WanInput, at_least_one, given_in
 from ._fields import AudioUrl, ImageUrl, Prompt20000, VideoUrl, but_not, default
 from ._tariffs import ByLength, Tariff
-from ._together import at_least_one, given_in
 
 _FRAMES = ("first_frame_url", "last_frame_url")
 _REFERENCES = ("reference_image_urls", "reference_video_urls", "reference_audio_urls")
