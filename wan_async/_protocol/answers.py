@@ -33,7 +33,7 @@ from ..errors import (
     ResponseError,
     ServerError,
 )
-from .parts import as_object, id_of, ids_of, task_of
+from .parts import as_object, id_of, ids_of, leniently, task_of
 from .records import TaskRecord, ended_by_envelope, from_wire, usual_record
 from .waits import believed_wait
 
@@ -222,20 +222,15 @@ def _envelope(answer: Answer) -> _Envelope | None:
     return None if fields is None else _lenient_envelope(fields)
 
 
+def _leniently(body: bytes) -> dict[str, Any] | None:
+    value = leniently(body)
+    return as_object(value) if isinstance(value, (dict, list)) else None
+
+
 def _id_in(body: bytes) -> str | None:
     from . import lenient  # when it is needed, as in `parts`
 
     return lenient.id_in(body)
-
-
-def _leniently(body: bytes) -> dict[str, Any] | None:
-    from . import lenient
-
-    try:
-        value = lenient.read(body)
-    except (ValueError, RecursionError):
-        return None
-    return as_object(value) if isinstance(value, (dict, list)) else None
 
 
 def _lenient_envelope(fields: dict[str, Any]) -> _Envelope | None:

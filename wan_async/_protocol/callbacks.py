@@ -15,7 +15,7 @@ import msgspec
 
 from .._docs import documented
 from ..errors import CallbackError
-from .parts import id_of, request_of
+from .parts import id_of, leniently, request_of
 from .records import callback_url_of
 from .tokens import token_of
 
@@ -111,21 +111,12 @@ def _data(body: bytes) -> dict[str, Any]:
     try:
         envelope: Any = _decode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        envelope = _leniently(body)
-    data = envelope.get("data")
-    return cast("dict[str, Any]", data) if isinstance(data, dict) else envelope
-
-
-def _leniently(body: bytes) -> dict[str, Any]:
-    from . import lenient  # when it is needed, as in `parts`
-
-    try:
-        envelope = lenient.read(body)
-    except (ValueError, RecursionError):
-        envelope = None
+        envelope = leniently(body)
     if not isinstance(envelope, dict):
         raise CallbackError("the body is no JSON object")
-    return cast("dict[str, Any]", envelope)
+    fields = cast("dict[str, Any]", envelope)
+    data = fields.get("data")
+    return cast("dict[str, Any]", data) if isinstance(data, dict) else fields
 
 
 def _verified(headers: Mapping[str, str], task_id: str, keys: Sequence[str], now: float) -> str:

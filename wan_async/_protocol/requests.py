@@ -1,4 +1,4 @@
-"""The calls to the provider, each as a value."""
+"""The calls to the provider and to its upload host, each as a value."""
 
 from __future__ import annotations
 
@@ -14,6 +14,14 @@ CREATE_TASK = "/api/v1/jobs/createTask"
 RECORD_INFO = "/api/v1/jobs/recordInfo"
 CREDIT = "/api/v1/chat/credit"
 DOWNLOAD_URL = "/api/v1/common/download-url"
+STREAM_UPLOAD = "/api/file-stream-upload"
+URL_UPLOAD = "/api/file-url-upload"
+
+FOLDER = "wan-async"
+"""`uploadPath`: without a leading or trailing slash (doc)."""
+
+LIFE = 24 * 3600.0
+"""Seconds that an uploaded file lives: the shorter of two published figures."""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -58,3 +66,33 @@ def credit() -> Request:
 def download_url(url: str) -> Request:
     """POST for a fresh link, valid 20 minutes, to a file of this provider; free to repeat."""
     return Request("POST", DOWNLOAD_URL, _encode({"url": url}))
+
+
+class Form(msgspec.Struct, frozen=True):
+    """A multipart form around a file: what stands before its bytes, what after them, and the body's type."""
+
+    head: bytes
+    tail: bytes
+    content_type: str
+
+
+def upload_form(name: str, mime_type: str, boundary: str) -> Form:
+    """The form of file-stream-upload (RFC 7578); the fields come first, so that the host knows them early.
+
+    Args:
+        name: the file's name, without quotes and control characters.
+        mime_type: the file's type.
+        boundary: text that does not occur in the file.
+    """
+    fields = "".join(
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n{value}\r\n'
+        for field, value in (("uploadPath", FOLDER), ("fileName", name))
+    )
+    file = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
+    head = f"{fields}{file}Content-Type: {mime_type}\r\n\r\n"
+    return Form(head.encode(), f"\r\n--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}")
+
+
+def upload_from_url(url: str, name: str) -> Request:
+    """POST a link, which the host fetches within 30 s (doc)."""
+    return Request("POST", URL_UPLOAD, _encode({"fileUrl": url, "uploadPath": FOLDER, "fileName": name}))

@@ -23,8 +23,8 @@ from .._events import Emitter
 from .._inputs.checks import is_url
 from .._policy.backoff import Backoff
 from .._protocol import Answer, read_stored, upload_form, upload_from_url
+from .._protocol.requests import LIFE, STREAM_UPLOAD
 from .._protocol.secrets import authorization, read_answer
-from .._protocol.uploads import LIFE, STREAM_UPLOAD
 from ..errors import (
     ConfigurationError,
     MaintenanceError,
