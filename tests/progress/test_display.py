@@ -7,6 +7,8 @@ import io
 import itertools
 import sys
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -26,13 +28,9 @@ from wan_async._progress.pace import Pace, View, clock, seconds_left
 from wan_async.emulator import Emulator
 
 
-class Given:
+def standing(stats: BatchStats, limit: LimitState | None = None, max_credits: float | None = None) -> Any:
     """A batch that stands still."""
-
-    def __init__(self, stats: BatchStats, limit: LimitState | None = None, max_credits: float | None = None) -> None:
-        self.stats = stats
-        self.limit = limit
-        self.max_credits = max_credits
+    return SimpleNamespace(stats=stats, limit=limit, max_credits=max_credits)
 
 
 STATS = BatchStats(pulled=9, submitted=8, running=3, succeeded=4, failed=1, unknown=1, throttled=2)
@@ -74,7 +72,7 @@ def test_plain_lines_come_now_and_then_and_only_when_something_changed() -> None
 
 async def test_a_terminal_gets_a_bar_and_the_counts() -> None:
     out = io.StringIO()
-    follow = Follow(Given(STATS), 9)
+    follow = Follow(standing(STATS), 9)
     with display_on(out, every=1.0, live=True) as display:
         async with showing(display, follow.view):
             display.say("key [bold]7[/bold]: failed")
@@ -113,7 +111,7 @@ def test_a_terminal_without_the_extra_gets_lines(monkeypatch: pytest.MonkeyPatch
 
 def test_what_earlier_runs_made_is_done_and_no_measure_of_the_pace() -> None:
     now = itertools.count(0.0, 10.0)
-    given = Given(BatchStats(replayed=500))
+    given = standing(BatchStats(replayed=500))
     follow = Follow(given, 1000, lambda: next(now))
     assert follow.view().left is None
     given.stats = BatchStats(replayed=500, succeeded=20)
@@ -124,7 +122,7 @@ def test_what_earlier_runs_made_is_done_and_no_measure_of_the_pace() -> None:
 def test_the_limit_the_credits_and_the_oldest_task_are_told() -> None:
     state = LimitState(RateLimit(20, per=10.0), learnt=12, used=11, waiting=3, throttled=5, brake=0.0)
     stats = BatchStats(succeeded=3, credits=1200.0, overdue=724.0, fetching=2)
-    told = Follow(Given(stats, state, 10_000.0), None).view().counts()
+    told = Follow(standing(stats, state, 10_000.0), None).view().counts()
     assert "limit 11/12 (learnt) per 10 s" in told
     assert "1,200 of 10,000 credits" in told
     assert "oldest task 12:04" in told

@@ -33,15 +33,28 @@ class Display(Protocol):
         ...
 
 
-class PlainLines:
+class NoLines:
+    """Nothing of how far it is; what is said, is said."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._shown = ""
+
+    def show(self, view: View, *, last: bool = False) -> None:
+        pass
+
+    def say(self, line: str) -> None:
+        print(line, file=self._stream, flush=True)
+
+
+class PlainLines(NoLines):
     """Lines of text, one every `every` seconds while anything changes."""
 
     def __init__(self, stream: TextIO, every: float, clock_: Callable[[], float] = time.monotonic) -> None:
-        self._stream = stream
+        super().__init__(stream)
         self._every = every
         self._clock = clock_
         self._next = clock_() + every
-        self._shown = ""
 
     def show(self, view: View, *, last: bool = False) -> None:
         if not last and self._clock() < self._next:
@@ -51,22 +64,6 @@ class PlainLines:
             self.say(line)
         self._shown = line
         self._next = self._clock() + self._every
-
-    def say(self, line: str) -> None:
-        print(line, file=self._stream, flush=True)
-
-
-class NoLines:
-    """Nothing of how far it is; what is said, is said."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def show(self, view: View, *, last: bool = False) -> None:
-        pass
-
-    def say(self, line: str) -> None:
-        print(line, file=self._stream, flush=True)
 
 
 class LiveLines:
@@ -91,13 +88,12 @@ class LiveLines:
         self.live.console.print(line, markup=False)
 
 
-class NotebookLines:
+class NotebookLines(NoLines):
     """The same in a cell's output, replaced in place: rich by itself would need ipywidgets for that."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+        super().__init__(stream)
         self._handle = import_module("IPython.display").DisplayHandle()
-        self._shown = ""
 
     def show(self, view: View, *, last: bool = False) -> None:
         page = self._page(view)
@@ -106,9 +102,6 @@ class NotebookLines:
         put = self._handle.update if self._shown else self._handle.display
         put({"text/html": page, "text/plain": view.line()}, raw=True)
         self._shown = page
-
-    def say(self, line: str) -> None:
-        print(line, file=self._stream, flush=True)
 
     def _page(self, view: View) -> str:
         from rich.console import Console

@@ -1,14 +1,21 @@
-"""Progress of a batch: counts, rate and time left, as values."""
+"""Progress of a batch, as values: counts, rate and time left."""
 
 from __future__ import annotations
 
 import math
+import time
 from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from .._batch import BatchStats
 from .._policy.limiter import LimitState
+
+if TYPE_CHECKING:
+    from .._batch import Batch
+    from ..sync import Batch as SyncBatch
 
 _WINDOW = 60.0
 """Seconds over which the rate is a mean: long enough to be calm, short enough to show a brake."""
@@ -95,6 +102,32 @@ class Pace:
             self._points.popleft()
         since, before = self._points[0]
         return (ended - before) / (now - since) if now > since else 0.0
+
+
+class Follow:
+    """Follows a batch.
+
+    Args:
+        batch: the batch.
+        total: items in its inputs; None where nobody knows.
+        clock: gives seconds.
+    """
+
+    def __init__(
+        self, batch: Batch | SyncBatch, total: int | None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._batch = batch
+        self._total = total
+        self._clock = clock
+        self._pace = Pace()
+
+    def view(self) -> View:
+        """The progress now; what comes from earlier runs is no measure of the pace."""
+        stats = self._batch.stats
+        ended = ended_in(stats)
+        rate = self._pace.rate(self._clock(), ended - stats.replayed)
+        left = None if self._total is None else seconds_left(self._total - ended, rate)
+        return View(self._total, stats, rate, left, self._batch.limit, self._batch.max_credits)
 
 
 def ended_in(stats: BatchStats) -> int:

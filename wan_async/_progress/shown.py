@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from ..errors import ConfigurationError
 from .display import display_on, showing, showing_beside
-from .follow import Follow
+from .pace import Follow
 
 if TYPE_CHECKING:
     from .._batch import Batch, Outcome
