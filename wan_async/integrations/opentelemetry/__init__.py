@@ -33,7 +33,7 @@ except ModuleNotFoundError as _missing:
     _words = "opentelemetry is not installed: pip install 'wan-async[otel]'"
     raise ModuleNotFoundError(_words, name=_missing.name) from None
 
-from ._metrics import Gauges, Numbers
+from ._metrics import Numbers, show_gauges
 from ._spans import Spans
 from ._tasks import TracedTasks
 
@@ -68,18 +68,18 @@ def instrument(
     where = _where(client._settings.base_url)  # pyright: ignore[reportPrivateUsage]
     tasks, meter = TracedTasks(KEPT), metrics.get_meter(_NAME, meter_provider=meter_provider)
     spans = Spans(trace.get_tracer(_NAME, tracer_provider=tracer_provider), tasks, where)
-    numbers, gauges = Numbers(meter, tasks, where), Gauges(meter, client, where)
+    numbers, end_gauges = Numbers(meter, tasks, where), show_gauges(meter, client, where)
 
     def listen(event: Event) -> None:
         if isinstance(event, Polled):
-            tasks.of(event.task_id).polls += 1
+            tasks[event.task_id].polls += 1
         spans(event)
         numbers(event)
         if isinstance(event, Finished):
-            tasks.forget(event.task_id)
+            tasks.pop(event.task_id, None)
 
     def undo() -> None:
-        gauges.end()
+        end_gauges()
         events.remove(listen)
 
     events.add(listen)

@@ -43,7 +43,7 @@ class Numbers:
             case Finished():
                 which = {"gen_ai.request.model": event.model, "wan.task.state": event.state.value}
                 self._task.record(event.seconds, which)
-                self._polls.record(self._tasks.of(event.task_id).polls, which)
+                self._polls.record(self._tasks[event.task_id].polls, which)
                 self._credits.add(event.credits or 0.0, which)
             case Downloaded():
                 self._download.record(event.seconds)
@@ -61,43 +61,30 @@ class Numbers:
         return attributes
 
 
-class Gauges:
-    """Shows a client's state when it is read, as long as the client is there."""
+def show_gauges(meter: Meter, client: WanClient, where: dict[str, Any]) -> Callable[[], None]:
+    """Show a client's state when it is read, as long as the client is there; gives what ends it."""
+    known, ended = weakref.ref(client), False
 
-    def __init__(self, meter: Meter, client: WanClient, where: dict[str, Any]) -> None:
-        self._client: Callable[[], WanClient | None] = weakref.ref(client)
-        self._where = where
-        for name, unit, read in _GAUGES:
-            meter.create_observable_gauge(name, [partial(self._observe, read)], unit)
+    def observe(read: Callable[[WanClient], float], _: CallbackOptions) -> Iterable[Observation]:
+        one = None if ended else known()
+        if one is not None:
+            yield Observation(read(one), where)
 
-    def end(self) -> None:
-        """Show nothing more."""
-        self._client = lambda: None
+    def end() -> None:
+        nonlocal ended
+        ended = True
 
-    def _observe(self, read: Callable[[WanClient], float], _: CallbackOptions) -> Iterable[Observation]:
-        client = self._client()
-        if client is not None:
-            yield Observation(read(client), self._where)
-
-
-def _waiting(client: WanClient) -> float:
-    return client._runtimes.waiting  # pyright: ignore[reportPrivateUsage]
-
-
-def _oldest(client: WanClient) -> float:
-    return client._runtimes.oldest  # pyright: ignore[reportPrivateUsage]
-
-
-def _limit(field: str, client: WanClient) -> float:
-    return getattr(client._permits.state(), field)  # pyright: ignore[reportPrivateUsage]
+    for name, unit, read in _GAUGES:
+        meter.create_observable_gauge(name, [partial(observe, read)], unit)
+    return end
 
 
 _GAUGES: tuple[tuple[str, str, Callable[[WanClient], float]], ...] = (
-    ("wan.tasks.waiting", "{task}", _waiting),
-    ("wan.tasks.oldest", "s", _oldest),
-    ("wan.limit.waiting", "{call}", partial(_limit, "waiting")),
-    ("wan.limit.used", "{call}", partial(_limit, "used")),
-    ("wan.limit.learnt", "{call}", partial(_limit, "learnt")),
+    ("wan.tasks.waiting", "{task}", lambda client: client._runtimes.waiting),  # pyright: ignore[reportPrivateUsage]
+    ("wan.tasks.oldest", "s", lambda client: client._runtimes.oldest),  # pyright: ignore[reportPrivateUsage]
+    ("wan.limit.waiting", "{call}", lambda client: client._permits.state().waiting),  # pyright: ignore[reportPrivateUsage]
+    ("wan.limit.used", "{call}", lambda client: client._permits.state().used),  # pyright: ignore[reportPrivateUsage]
+    ("wan.limit.learnt", "{call}", lambda client: client._permits.state().learnt),  # pyright: ignore[reportPrivateUsage]
 )
 """Tasks that are waited for, and the age of the oldest; of the limit of new tasks: callers in line, slots in use, slots
 that are known."""

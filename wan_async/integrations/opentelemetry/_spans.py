@@ -66,7 +66,7 @@ class Spans:
         name, kind = f"submit {event.model}", SpanKind.CLIENT
         span = self._tracer.start_span(name, parent, kind, attributes, links, start_time=start)
         span.end(end)
-        self._tasks.of(event.task_id).submission = TracedSubmission(span.get_span_context(), parent, end)
+        self._tasks[event.task_id].submission = TracedSubmission(span.get_span_context(), parent, end)
 
     def _parent(self, task_id: str) -> tuple[Context, list[Link]]:
         """The open span, with a link to the task's own trace, where another process goes on; else that trace."""
@@ -86,7 +86,7 @@ class Spans:
         span.end(end)
 
     def _finished(self, event: Finished) -> None:
-        end, task = _unix_ns(event.at), self._tasks.of(event.task_id)
+        end, task = _unix_ns(event.at), self._tasks[event.task_id]
         if task.submission is None:  # by another process, or adopted
             parent, links, start = self._own_trace(event.task_id), None, end - _ns(event.seconds)
         else:

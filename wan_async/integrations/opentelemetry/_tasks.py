@@ -27,22 +27,19 @@ class TracedTask(msgspec.Struct):
     submission: TracedSubmission | None = None
 
 
-class TracedTasks:
-    """The last tasks that there was anything of."""
+class TracedTasks(OrderedDict[str, TracedTask]):
+    """The last tasks that there was anything of, each there when it is asked for.
+
+    Args:
+        most: how many.
+    """
 
     def __init__(self, most: int) -> None:
+        super().__init__()
         self._most = most
-        self._known: OrderedDict[str, TracedTask] = OrderedDict()
 
-    def of(self, task_id: str) -> TracedTask:
-        """The task's."""
-        task = self._known.get(task_id)
-        if task is None:
-            task = self._known[task_id] = TracedTask()
-            if len(self._known) > self._most:
-                self._known.popitem(last=False)
+    def __missing__(self, task_id: str) -> TracedTask:
+        task = self[task_id] = TracedTask()
+        if len(self) > self._most:
+            self.popitem(last=False)
         return task
-
-    def forget(self, task_id: str) -> None:
-        """It has ended."""
-        self._known.pop(task_id, None)
