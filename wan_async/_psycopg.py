@@ -69,6 +69,14 @@ def is_misread(url: str, read: Mapping[str, Any]) -> bool:
     return cut or "@" in str(read.get("host") or "")[1:] or not readable
 
 
+def is_readable(url: str) -> bool:
+    """Whether psycopg reads the URL as it is meant; its own words of what it cannot read hold the password."""
+    try:
+        return not is_misread(url, conninfo_to_dict(url))
+    except PsycopgError:
+        return False
+
+
 @contextmanager
 def hanging_up_after(seconds: float, connection: AsyncConnection) -> Generator[None]:
     """Make a fault of a server that says nothing: a cancelled query would wait for it again, for 10 s (psycopg 3.3)."""

@@ -19,10 +19,9 @@ from .._psycopg import (
     AsyncConnection,
     PsycopgError,
     connected,
-    conninfo_to_dict,
     errors,
     hanging_up_after,
-    is_misread,
+    is_readable,
     require_its_loop,
 )
 from ..errors import ConfigurationError
@@ -51,14 +50,10 @@ class PostgresLimits(StoredLimits, frozen=True):
 
     def check(self) -> None:
         """Refuse a URL that psycopg cannot read."""
-        try:
-            misread = is_misread(self.url, conninfo_to_dict(self.url))
-        except PsycopgError:
-            misread = True
-        if misread:
+        if not is_readable(self.url):
             allowed = "postgresql://user@host:port/database, with %XX for a password's signs"
             words = f"{place(self.url)!r} is not allowed; allowed: {allowed}"
-            raise ConfigurationError(f"limit_storage: {words}") from None
+            raise ConfigurationError(f"limit_storage: {words}")
 
     def connect(self) -> PostgresStorage:
         """See `StoredLimits`."""

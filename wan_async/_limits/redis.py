@@ -69,14 +69,7 @@ class RedisStorage:
     """
 
     def __init__(self, url: str) -> None:
-        pool = ConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]
-            url,
-            protocol=2,
-            retry=Retry(NoBackoff(), 0),  # whoever waits for a permit tries again
-            socket_connect_timeout=_PATIENCE,
-            socket_timeout=_PATIENCE,
-        )
-        self._redis: Redis = Redis(connection_pool=pool)
+        self._redis = connected(url, _PATIENCE, _PATIENCE)
         self._script = self._redis.register_script(
             files(__name__.rpartition(".")[0]).joinpath("window.lua").read_bytes()
         )
@@ -97,7 +90,20 @@ class RedisStorage:
     async def aclose(self) -> None:
         """See `LimitStorage`."""
         await self._redis.aclose()
-        await self._redis.connection_pool.disconnect()
+
+
+def connected(url: str, connecting: float, answering: float) -> Redis:
+    """A connection, opened when used, to a server that may take so many seconds; whoever uses it tries again.
+
+    RESP2 is understood by every version.
+    """
+    return Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
+        url,
+        protocol=2,
+        retry=Retry(NoBackoff(), 0),
+        socket_connect_timeout=connecting,
+        socket_timeout=answering,
+    )
 
 
 def require_url(name: str, url: str) -> None:

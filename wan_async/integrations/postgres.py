@@ -26,11 +26,9 @@ from .._callbacks.shared_bus import SharedBus
 from .._psycopg import (
     AsyncClientCursor,
     AsyncConnection,
-    PsycopgError,
     connected,
-    conninfo_to_dict,
     hanging_up_after,
-    is_misread,
+    is_readable,
     require_its_loop,
 )
 from ..errors import ConfigurationError
@@ -150,11 +148,7 @@ class PostgresBus(SharedBus):
     def __init__(self, url: str, *, channel: str = "callbacks") -> None:
         if not isinstance(url, str) or not url.startswith(("postgresql://", "postgres://")):
             raise ConfigurationError("PostgresBus.url: not allowed; allowed: postgresql://user@host/database")
-        try:
-            misread = is_misread(url, conninfo_to_dict(url))
-        except PsycopgError:  # its words hold the password
-            misread = True
-        if misread:
+        if not is_readable(url):
             raise ConfigurationError(
                 "PostgresBus.url: cannot be read; allowed: postgresql://user@host:port/database?option=value, "
                 "with %XX for what is not a letter or a digit"

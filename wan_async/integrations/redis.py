@@ -8,15 +8,7 @@ from typing import TypeAlias, cast
 
 from .._callbacks import shared_bus
 from .._callbacks.shared_bus import SharedBus
-
-try:
-    from redis.asyncio import Redis
-    from redis.asyncio.retry import Retry
-    from redis.backoff import NoBackoff
-except ModuleNotFoundError as _missing:
-    raise ModuleNotFoundError("redis is not installed: pip install 'wan-async[redis]'", name=_missing.name) from None
-
-from .._limits.redis import require_url
+from .._limits.redis import connected, require_url
 
 __all__ = ["RedisBus"]
 
@@ -24,16 +16,10 @@ _Streams: TypeAlias = list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]
 
 
 class _Stream:
-    """The log: an entry's id begins with its Unix milliseconds. RESP2 is understood by every version."""
+    """The log: an entry's id begins with its Unix milliseconds."""
 
     def __init__(self, url: str, channel: str) -> None:
-        self._redis: Redis = Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
-            url,
-            protocol=2,
-            retry=Retry(NoBackoff(), 0),  # repeats are made by whoever holds the log
-            socket_connect_timeout=shared_bus.PATIENCE,
-            socket_timeout=2 * shared_bus.BLOCK,
-        )
+        self._redis = connected(url, shared_bus.PATIENCE, 2 * shared_bus.BLOCK)
         self._channel = channel
         self._after = b"0"
 
