@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import logging
 import time
+import weakref
 
 import pytest
 
 from wan_async import ConfigurationError, RateLimit
 from wan_async._limits.shared import SharedLimiter
+from wan_async._limits.storage import Storage
 from wan_async._policy.lessons import Lessons
 from wan_async._policy.limiter import Limiter
 from wan_async._policy.shared_window import Turn, Visit
 from wan_async.emulator.virtual_time import VirtualTimeLoop
 
-from .storages import LATENCY, Kept
+from .storages import LATENCY, InMemory, Kept
 
 pytestmark = pytest.mark.virtual_time
 LIMIT = RateLimit(4, per=2.0)
@@ -158,6 +161,35 @@ async def test_the_last_ends_are_told_when_it_is_let_go() -> None:
     await limiter.release()
     assert [call.out for call in kept.state().calls] == [False]
     assert not [task for task in asyncio.all_tasks() if task.get_name() == "wan-async limits"]
+
+
+class Bound(Kept):
+    """A connection that knows its loop, as those of redis do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.get_running_loop()
+
+
+class Binding(InMemory, frozen=True, kw_only=True):
+    def connect(self) -> Bound:
+        return Bound()
+
+
+def test_loops_that_have_ended_are_not_kept_by_clients_that_nobody_closed() -> None:
+    limiter = SharedLimiter(Storage(Binding("memory://", kept=Kept())), "w", LIMIT, given=True)
+    loops = weakref.WeakSet[asyncio.AbstractEventLoop]()
+
+    async def main() -> None:
+        loops.add(asyncio.get_running_loop())
+        await call(limiter)
+
+    for _ in range(3):
+        with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+            runner.run(main())
+        del runner
+    gc.collect()
+    assert len(loops) == 1
 
 
 # the storage

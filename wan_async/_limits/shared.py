@@ -36,7 +36,7 @@ class SharedLimiter:
         self._limit = limit
         self._given = given
         self._lock = threading.Lock()
-        self._members: WeakKeyDictionary[asyncio.AbstractEventLoop, Member] = WeakKeyDictionary()
+        self._members: dict[asyncio.AbstractEventLoop, Member] = {}  # those of closed loops go with the next
         self._users: WeakKeyDictionary[asyncio.AbstractEventLoop, int] = WeakKeyDictionary()
 
     @property
@@ -117,7 +117,8 @@ class SharedLimiter:
         if member is None:
             member = Member(self._storage, self._name, self._limit, given=self._given)
             with self._lock:
-                self._members[loop] = member
+                known = {other: one for other, one in self._members.items() if not other.is_closed()}
+                self._members = known | {loop: member}
         return member
 
 

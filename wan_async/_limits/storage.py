@@ -14,7 +14,6 @@ import math
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeVar
 from urllib.parse import urlsplit
-from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -152,32 +151,33 @@ class VisitQueue:
                 raise
 
 
+class _Here:
+    """A storage in one event loop: who waits for it, how many use it, and its connection."""
+
+    def __init__(self, connections: int) -> None:
+        self.queue = VisitQueue(connections)
+        self.users = 0
+        self.connection: LimitStorage | None = None
+
+
 class Storage:
     """A storage as this process uses it: a connection in each event loop, while somebody is there who needs it."""
 
     def __init__(self, options: StoredLimits) -> None:
         self.options = options
-        self._connections: WeakKeyDictionary[asyncio.AbstractEventLoop, LimitStorage] = WeakKeyDictionary()
-        self._users: WeakKeyDictionary[asyncio.AbstractEventLoop, int] = WeakKeyDictionary()
-        self._queues: WeakKeyDictionary[asyncio.AbstractEventLoop, VisitQueue] = WeakKeyDictionary()
+        self._by_loop: dict[asyncio.AbstractEventLoop, _Here] = {}
         self._away = False
 
     async def in_turn(self, visiting: Callable[[], Awaitable[T]]) -> T:
         """Make a visit when there is room for it: only then it is known what is to be told and asked."""
-        loop = asyncio.get_running_loop()
-        queue = self._queues.get(loop)
-        if queue is None:
-            queue = self._queues[loop] = VisitQueue(self.options.at_once)
-        return await queue.visit(visiting)
+        return await self._here().queue.visit(visiting)
 
     async def visit(self, name: str, visit: Visit, keep: float) -> Turn:
         """See `LimitStorage`; says once that the storage is away, and once that it is back."""
-        loop = asyncio.get_running_loop()
-        connection = self._connections.get(loop)
-        if connection is None:
-            connection = self._connections[loop] = self.options.connect()
+        here = self._here()
+        here.connection = here.connection or self.options.connect()
         try:
-            turn = await connection.visit(name, visit, keep)
+            turn = await here.connection.visit(name, visit, keep)
         except StorageAwayError as error:
             if not self._away:
                 self._away = True
@@ -190,16 +190,25 @@ class Storage:
 
     def hold(self) -> None:
         """Somebody uses it in the running loop, until `release`."""
-        loop = asyncio.get_running_loop()
-        self._users[loop] = self._users.get(loop, 0) + 1
+        self._here().users += 1
 
     async def release(self) -> None:
         """The opposite of `hold`; the last one closes the running loop's connection."""
-        loop = asyncio.get_running_loop()
-        self._users[loop] -= 1
-        connection = None if self._users[loop] else self._connections.pop(loop, None)
-        if connection is not None:
+        here = self._here()
+        here.users -= 1
+        if not here.users and here.connection is not None:
+            connection, here.connection = here.connection, None
             await connection.aclose()
+
+    def _here(self) -> _Here:
+        loop = asyncio.get_running_loop()
+        here = self._by_loop.get(loop)
+        if here is None:
+            here = self._by_loop[loop] = _Here(self.options.at_once)
+            for other in list(self._by_loop):  # a connection may keep its loop alive
+                if other.is_closed():
+                    self._by_loop.pop(other, None)
+        return here
 
     def _meanwhile(self) -> str:
         if self.options.on_outage == "local":
