@@ -1,4 +1,4 @@
-"""The ways of a client's events: to its log, to callables that listen, or nowhere, which costs one comparison.
+"""The ways of a client's events: to its log, to callables that listen, or nowhere, which costs two comparisons.
 
 `emitter` hands them on, `lines` are the log, `learnt` notices that a limit was learnt.
 """

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections import deque
 
+import msgspec
+
 from .._policy.settings import RateLimit
 from ._calls import Refusal
 
@@ -34,7 +36,7 @@ class SlidingWindow:
         self._stamps.append(now)
 
 
-class Account:
+class Account(msgspec.Struct, eq=False):
     """One key's account: its credits and its two windows.
 
     Attributes:
@@ -43,12 +45,9 @@ class Account:
         queries: the window of recordInfo calls.
     """
 
-    __slots__ = ("credits", "queries", "submissions")
-
-    def __init__(self, credits: float) -> None:  # noqa: A002
-        self.credits: float = credits
-        self.submissions: SlidingWindow = SlidingWindow()
-        self.queries: SlidingWindow = SlidingWindow()
+    credits: float
+    submissions: SlidingWindow = msgspec.field(default_factory=SlidingWindow)
+    queries: SlidingWindow = msgspec.field(default_factory=SlidingWindow)
 
     def charge(self, price: float) -> None:
         """Take `price` credits.
