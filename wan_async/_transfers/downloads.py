@@ -6,6 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, TypeVarTuple, Unpack, cast
 from weakref import WeakValueDictionary
@@ -18,15 +19,14 @@ from ..errors import InvalidInputError
 from ..events import Downloaded
 from .cleanup import surely
 from .clip import Clip, Link, LinkCalls, clips_of
-from .fetch import Fetch, Get, StartAnew
+from .fetch import Fetch, StartAnew
 from .files import PartFile, WholeFile
 from .media import HEAD, suffix_of
 
 if TYPE_CHECKING:
-    from contextlib import AbstractAsyncContextManager
-
     from .._protocol import TaskRecord
     from .files import WrittenFiles
+    from .http import Http
 
 Args = TypeVarTuple("Args")
 T = TypeVar("T")
@@ -43,7 +43,7 @@ class Downloads:
 
     Args:
         calls: the provider's calls.
-        opened: gives a function that opens a link.
+        opened: gives the session for transfers.
         max_elapsed: seconds without a new byte after which a download has failed.
         written: the files that the client wrote before.
         events: hears of clips that are there.
@@ -55,7 +55,7 @@ class Downloads:
     def __init__(
         self,
         calls: LinkCalls,
-        opened: Callable[[], Awaitable[Get]],
+        opened: Callable[[], Awaitable[Http]],
         max_elapsed: float,
         written: WrittenFiles,
         events: Emitter,
@@ -104,7 +104,7 @@ class Downloads:
     async def _to_file(self, clip: Clip, target: Path, named: Callable[[bytes], str]) -> Path:
         """Download to `target`, or to the name beside it that the clip's first bytes ask for."""
         asked, begun = _absolute(target), time.monotonic()
-        async with self._alone(asked):
+        async with self._targets.setdefault(asked, asyncio.Lock()):  # of two of the same clip, the second finds it
             there = await self._threaded(self._written.find, asked, clip.identity)
             if there is None:
                 async with self.turn:
@@ -117,14 +117,11 @@ class Downloads:
         part = PartFile(target)
         try:
             await self._threaded(part.open)
-            path = target.with_name(named(await self._fill(part, clip)))
+            with closing(await self.fetch(clip)) as fetch:
+                path = target.with_name(named(await self._copy(fetch, part)))
             return WholeFile(path, await self._threaded(part.finish, path))
         finally:
             await surely(part.discard)
-
-    def _alone(self, target: Path) -> AbstractAsyncContextManager[None]:
-        """One download per target: of two of the same clip, the second finds it."""
-        return self._targets.setdefault(target, asyncio.Lock())
 
     async def clips_of(self, record: TaskRecord) -> list[Clip]:
         """The clips of a task; see there."""
@@ -132,17 +129,10 @@ class Downloads:
 
     async def fetch(self, clip: Clip) -> Fetch:
         """Begin to read a clip."""
-        return Fetch(await self._opened(), Link(self._calls, clip), self._max_elapsed)
-
-    async def _fill(self, part: PartFile, clip: Clip) -> bytes:
-        """Write the clip; gives its first bytes."""
-        fetch = await self.fetch(clip)
-        try:
-            return await self._copy(fetch, part)
-        finally:
-            fetch.close()
+        return Fetch((await self._opened()).get, Link(self._calls, clip), self._max_elapsed)
 
     async def _copy(self, fetch: Fetch, part: PartFile) -> bytes:
+        """Write the clip; gives its first bytes."""
         head = b""
         while True:
             try:

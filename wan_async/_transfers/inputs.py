@@ -11,8 +11,6 @@ from .sources import StoredSource
 from .uploads import MARGIN, UploadedFile, Uploads
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from .._calls import Recorder
     from ..errors import WanError
     from ..models import WanInput
@@ -41,16 +39,12 @@ async def submit_with_files(
     if not files:
         return await submit(task_input, recorder)
     while True:
-        uploaded = await _uploaded(uploads, files)
+        uploaded = {file.path: await _upload(uploads, file) for file in files}
         ready = with_urls(task_input, {path: file.url for path, file in uploaded.items()})
         try:
             return await submit(ready, _Fresh(list(uploaded.values()), recorder))
         except _Stale:
             continue
-
-
-async def _uploaded(uploads: Uploads, files: list[LocalFile]) -> dict[Path, UploadedFile]:
-    return {file.path: await _upload(uploads, file) for file in files}
 
 
 async def _upload(uploads: Uploads, file: LocalFile) -> UploadedFile:

@@ -13,7 +13,9 @@ import mimetypes
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import IO, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
+
+from .names import parts_of
 
 HEAD = 8192
 """Bytes of a file's beginning that show its type."""
@@ -117,18 +119,11 @@ def known_or_named(found: str, name: str) -> str:
 
 def suffix_of(url: str, head: bytes = b"") -> str:
     """The suffix of what `url` leads to: as its content shows, else as the URL says, else a video's."""
-    suffix = PurePosixPath(unquote(_path(url))).suffix.lower()
+    suffix = PurePosixPath(unquote(parts_of(url).path)).suffix.lower()
     found = SUFFIXES.get(media_type(head))
     if found is None:
         return suffix if _ALIASES.get(suffix, suffix) in SUFFIXES.values() else ".mp4"
     return suffix if _ALIASES.get(suffix) == found else found
-
-
-def _path(url: str) -> str:
-    try:
-        return urlsplit(url).path
-    except ValueError:
-        return url
 
 
 class _Box(NamedTuple):

@@ -41,15 +41,23 @@ def item_stem(key: str, task_id: str) -> str:
 
 def link_stem(url: str) -> str:
     """The name of a clip of which only the link is known; how the link is signed plays no part."""
-    stem = PurePosixPath(unquote(_split(url).path)).stem
+    stem = PurePosixPath(unquote(parts_of(url).path)).stem
     return f"{_safe(stem, _LONGEST_STEM - 1 - _HASH)}-{_hash(unsigned(url))}".lstrip("-")
 
 
 def unsigned(url: str) -> str:
     """The part of a link that identifies its clip: host, path and query, without the signature."""
-    parts = _split(url)
+    parts = parts_of(url)
     query = [part for part in parts.query.split("&") if not _SIGNATURE.fullmatch(unquote_plus(part.partition("=")[0]))]
     return f"{parts.netloc}{parts.path}" + (f"?{'&'.join(query)}" if any(query) else "")
+
+
+def parts_of(url: str) -> SplitResult:
+    """The parts of a link; of one that cannot be read, all of it as the path."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return SplitResult("", "", url, "", "")
 
 
 def safe_stem(text: str, longest: int = _LONGEST_STEM) -> str:
@@ -77,11 +85,3 @@ def _safe(text: str, longest: int) -> str:
 
 def _hash(text: str) -> str:
     return blake2b(text.encode(errors="surrogatepass"), digest_size=8).hexdigest()
-
-
-def _split(url: str) -> SplitResult:
-    """The parts of a link; of one that cannot be read, all of it as the path."""
-    try:
-        return urlsplit(url)
-    except ValueError:
-        return SplitResult("", "", url, "", "")

@@ -11,7 +11,7 @@ import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -87,11 +87,8 @@ class StoreFolder:
     async def _stream(self, downloads: Downloads, clip: Clip, key: str) -> str:
         begun = time.monotonic()
         async with downloads.turn:
-            fetch = await downloads.fetch(clip)
-            try:
+            with closing(await downloads.fetch(clip)) as fetch:
                 name = await self._fill(clip.stem_for(key), clip.link, fetch)
-            finally:
-                fetch.close()
         url = f"{self._url}/{name}"
         downloads.events(Downloaded(clip.task_id, url, time.monotonic() - begun))
         return url

@@ -24,10 +24,8 @@ if TYPE_CHECKING:
     from .._calls import Recorder
     from ..models import WanInput
     from .clip import LinkCalls
-    from .fetch import Get
     from .http import Http
     from .targets import Target
-    from .uploads import Post
 
 T = TypeVar("T")
 
@@ -82,26 +80,17 @@ class Transfers:
         made = self._by_loop.get(loop)
         if made is None:
             max_elapsed = self._settings.retry.max_elapsed
-            downloads = Downloads(self._calls, self._get, max_elapsed, self._written, self._events)
-            made = self._by_loop[loop] = _OfLoop(downloads, Uploads(self._settings, self._post, self._events))
+            downloads = Downloads(self._calls, self._http, max_elapsed, self._written, self._events)
+            made = self._by_loop[loop] = _OfLoop(downloads, Uploads(self._settings, self._http, self._events))
         return made
 
     async def _http(self) -> Http:
         from .http import Http
 
-        sessions = self._pool.sessions()
-        return Http(await sessions.opened_transfers(), self._settings.timeout.total, sessions.proxy_to)
-
-    async def _get(self) -> Get:
-        return (await self._http()).get
-
-    async def _post(self) -> Post:
-        return (await self._http()).post
-
-    @property
-    def _pool(self) -> SessionPool:
-        if not isinstance(self._settings.pool, SessionPool):
+        pool = self._settings.pool
+        if not isinstance(pool, SessionPool):
             raise ConfigurationError(
                 "pool: uploads and downloads need a SessionPool; the test kit's virtual time carries none"
             )
-        return self._settings.pool
+        sessions = pool.sessions()
+        return Http(await sessions.opened_transfers(), self._settings.timeout.total, sessions.proxy_to)

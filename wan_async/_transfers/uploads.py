@@ -9,7 +9,7 @@ import asyncio
 import random
 import secrets
 import time
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import PurePath
@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     import os
 
     from .._arguments import Settings
-    from .._protocol import Form, Request, StoredFile
+    from .._protocol import Form, StoredFile
+    from .http import Http
 
 AT_ONCE = 8
 """Uploads under way at once."""
@@ -57,7 +58,6 @@ REMEMBERED = 10_000
 Uploadable: TypeAlias = "os.PathLike[str] | bytes | AsyncIterable[bytes] | str"
 """A file's path, bytes, a stream, or the http(s) URL of a file."""
 
-Post: TypeAlias = Callable[[str, Mapping[str, str], AsyncIterator[Piece]], Awaitable[Answer]]
 
 _MAY_PASS = (TransportError, ResponseError, MaintenanceError, ServerError, RateLimitError)
 
@@ -87,11 +87,11 @@ class Uploads:
 
     Args:
         settings: the client's.
-        opened: gives a function that sends a body in pieces.
+        opened: gives the session for transfers.
         events: hears of what was uploaded.
     """
 
-    def __init__(self, settings: Settings, opened: Callable[[], Awaitable[Post]], events: Emitter) -> None:
+    def __init__(self, settings: Settings, opened: Callable[[], Awaitable[Http]], events: Emitter) -> None:
         self._settings = settings
         self._opened = opened
         self._events = events
@@ -175,25 +175,20 @@ class Uploads:
         headers["Authorization"] = authorization(self._settings.api_key)
         if progress.source.size is not None:
             headers["Content-Length"] = str(len(form.head) + progress.source.size + len(form.tail))
-        post = await self._opened()
-        return await post(url, headers, progress.pieces(form))
+        return await (await self._opened()).post(url, headers, progress.pieces(form))
 
     async def _by_url(self, base_url: str, url: str, name: str | None) -> UploadedFile:
         unique = unique_name(name or PurePath(url.partition("?")[0]).name, "")
-        request = upload_from_url(url, unique)
+        settings, request = self._settings, upload_from_url(url, unique)
         backoff = self._backoff()
         while True:
             sent_at = time.time()
             try:
                 async with self._at_once:
-                    stored = self._read(await self._exchange(base_url, request))
-                return self._uploaded(stored, unique, None, "", sent_at)
+                    answer = await settings.pool.exchange(base_url, settings.api_key, request, settings.timeout.total)
+                return self._uploaded(self._read(answer), unique, None, "", sent_at)
             except _MAY_PASS as error:
                 await _pause(backoff, error)
-
-    async def _exchange(self, base_url: str, request: Request) -> Answer:
-        settings = self._settings
-        return await settings.pool.exchange(base_url, settings.api_key, request, settings.timeout.total)
 
     def _uploaded(
         self, stored: StoredFile, name: str, size: int | None, mime_type: str, sent_at: float
