@@ -56,7 +56,9 @@ class _Receiver:
             await _answer(send, 408, b'{"code":408,"msg":"the body did not come"}', (b"connection", b"close"))
             return
         if body is not None:
-            reply = await self._take(_headers(scope), body, url=_query(scope))
+            headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+            query: bytes = scope.get("query_string", b"")
+            reply = await self._take(headers, body, url=f"?{query.decode('latin-1')}")
             await _answer(send, reply.status, reply.body)
 
 
@@ -94,15 +96,6 @@ async def _body(receive: Receive) -> bytes | None:
         if not message.get("more_body"):
             break
     return bytes(body)
-
-
-def _headers(scope: AsgiMessage) -> dict[str, str]:
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-
-
-def _query(scope: AsgiMessage) -> str:
-    query: bytes = scope.get("query_string", b"")
-    return "?" + query.decode("latin-1")
 
 
 async def _answer(send: Send, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:
