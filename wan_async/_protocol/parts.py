@@ -12,7 +12,7 @@ import msgspec
 from .tokens import TOKEN, without_token
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    pass
 
 _decode = msgspec.json.Decoder().decode
 
@@ -135,8 +135,7 @@ def request_of(param: Any) -> dict[str, Any] | None:
     if isinstance(asked := request.get("input"), str):
         request = {**request, "input": as_object(asked)}
     brackets = param.count("{") + param.count("[") if isinstance(param, str) else DEEPEST
-    deep = brackets >= DEEPEST and _is_deep(request, DEEPEST)  # few cannot nest deep, and are counted in no time
-    shown = _shallow(request, DEEPEST) if deep else request
+    shown = request if brackets < DEEPEST else _shallow(request, DEEPEST)  # few cannot nest deep, and cost no copy
     return ShownRequest(shown) if TOKEN in (param if isinstance(param, str) else str(shown)) else shown
 
 
@@ -169,11 +168,6 @@ def _without_tokens(part: Any) -> Any:
             return {name: _without_tokens(inner) for name, inner in cast("dict[str, Any]", part).items()}
         case _:
             return part
-
-
-def _is_deep(part: Any, room: int) -> bool:
-    inside = cast("Iterable[Any]", part.values() if type(part) is dict else part)
-    return any((room == 1 or _is_deep(inner, room - 1)) for inner in inside if type(inner) in (dict, list))
 
 
 def _shallow(part: Any, room: int) -> Any:
