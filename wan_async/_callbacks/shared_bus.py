@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import weakref
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Protocol, Self
 
 import msgspec
@@ -94,94 +94,18 @@ def _in_a_line(error: Exception) -> str:
     return f"{type(error).__name__}: {one_line(str(error))}"
 
 
-class _Reader:
-    """Reads the log in one event loop while anybody listens there.
-
-    Args:
-        name: the server's.
-        log: the log.
-        listeners: gives those of this event loop.
-        back: what to do when the server answers again.
-    """
-
-    def __init__(
-        self, name: str, log: CallbackLog, listeners: Callable[[], list[Listener]], back: Callable[[], Awaitable[None]]
-    ) -> None:
-        self._name = name
-        self._source = log
-        self._listeners = listeners
-        self._back = back
-        self._away = False
-        self._poll_at = 0.0
-        self._pause = FIRST_PAUSE
-        self._rewind_at: float | None = None
-        self.task = asyncio.create_task(self._run(), name="wan-async callbacks")
-
-    def rewind(self) -> None:
-        """Read the recent callbacks again, for a new listener: soon, and once for all who come until then."""
-        if self._rewind_at is None:
-            self._rewind_at = asyncio.get_running_loop().time() + BLOCK
-
-    async def _run(self) -> None:
-        while self._listeners():
-            try:
-                await self._follow()
-            except Exception as error:  # noqa: BLE001 - whatever it is: a reader that ended would leave tasks unheard of
-                await self._rest(error)
-
-    async def _follow(self) -> None:
-        """Hear callbacks until a fault."""
-        await self._source.rewind()
-        await self._come_back()
-        while self._listeners():
-            if self._rewind_at is not None and self._rewind_at <= asyncio.get_running_loop().time():
-                await self._source.rewind()
-                self._rewind_at = None
-            for message in await self._source.read():
-                self._hear(message)
-
-    def _hear(self, text: bytes) -> None:
-        try:
-            message = _decode(text)
-        except (msgspec.MsgspecError, ValueError):
-            _log.warning("%s holds something that is no callback", self._name)
-            return
-        wake_up = WakeUp(message.task_id, message.token)
-        for listener in self._listeners():
-            listener.heard(wake_up)
-
-    async def _come_back(self) -> None:
-        self._pause = FIRST_PAUSE
-        if self._away:
-            self._away = False
-            _log.warning("%s is back", self._name)
-            self._miss()
-            await self._back()
-
-    async def _rest(self, error: Exception) -> None:
-        """Pause before the next try; the waiting tasks are polled every `AWAY` seconds meanwhile."""
-        now = asyncio.get_running_loop().time()
-        if not self._away:
-            self._away, self._poll_at = True, now + AWAY
-            _log.warning("%s is away, waiting tasks are polled every %g s: %s", self._name, AWAY, _in_a_line(error))
-        elif now >= self._poll_at:
-            self._poll_at = now + AWAY
-            self._miss()
-        await asyncio.sleep(self._pause)
-        self._pause = min(2 * self._pause, LONGEST_PAUSE)
-
-    def _miss(self) -> None:
-        for listener in self._listeners():
-            listener.missed()
-
-
 class _Here:
-    """The bus in one event loop: its log, who reads it, and whose turn it is to send."""
+    """The bus in one event loop: its log, who reads it, and whose turn it is to send.
+
+    Attributes:
+        rewind_at: when recent callbacks are read again, for listeners that came meanwhile: once for all of them.
+    """
 
     def __init__(self, log: CallbackLog) -> None:
         self.log = log
-        self.reader: _Reader | None = None
         self.turn = asyncio.Lock()
+        self.reader: asyncio.Task[None] | None = None
+        self.rewind_at = math.inf
 
 
 class SharedBus:
@@ -206,22 +130,22 @@ class SharedBus:
         """Notify all listeners; those of other processes later, if the server is away."""
         await self._local.publish(wake_up)
         self._unsent.append(_encoded(wake_up))
-        await self._send()
+        await self._send(self._here())
 
     def attach(self, listener: Listener) -> None:
         """Notify `listener` from now on, and of the last `RECENT` seconds."""
         here = self._here()
         self._local.attach(listener)
-        if here.reader is None or here.reader.task.done():
-            listeners = partial(self._local.attached_in, asyncio.get_running_loop())
-            here.reader = _Reader(self._name, here.log, listeners, self._send)
+        if here.reader is None or here.reader.done():
+            here.rewind_at = math.inf
+            here.reader = asyncio.create_task(self._read(here), name="wan-async callbacks")
         else:
-            here.reader.rewind()
+            here.rewind_at = min(here.rewind_at, asyncio.get_running_loop().time() + BLOCK)
 
     async def detach(self, listener: Listener) -> None:
         """Notify `listener` no more."""
         await self._local.detach(listener)
-        if not self._local.attached_in(asyncio.get_running_loop()):
+        if not self._listeners():
             await self.aclose()
 
     async def aclose(self) -> None:
@@ -229,9 +153,9 @@ class SharedBus:
         here = self._by_loop.pop(asyncio.get_running_loop(), None)
         if here is None:
             return
-        while here.reader is not None and not here.reader.task.done():
-            here.reader.task.cancel()  # until it is heard: before Python 3.12 `asyncio.wait_for` can swallow it
-            await asyncio.wait([here.reader.task], timeout=0.1)
+        while here.reader is not None and not here.reader.done():
+            here.reader.cancel()  # until it is heard: before Python 3.12 `asyncio.wait_for` can swallow it
+            await asyncio.wait([here.reader], timeout=0.1)
         await here.log.aclose()
 
     async def __aenter__(self) -> Self:
@@ -249,9 +173,62 @@ class SharedBus:
             here = self._by_loop[loop] = _Here(self._open_log())
         return here
 
-    async def _send(self) -> None:
+    def _listeners(self) -> list[Listener]:
+        """Those of the running event loop; whoever keeps the list keeps them alive."""
+        return self._local.attached_in(asyncio.get_running_loop())
+
+    async def _read(self, here: _Here) -> None:
+        """Hear callbacks while anybody listens here; while the server is away, have all polled every `AWAY` seconds."""
+        now, pause, poll_at = asyncio.get_running_loop().time, FIRST_PAUSE, None
+        while self._listeners():
+            try:
+                await here.log.rewind()
+                pause = FIRST_PAUSE
+                if poll_at is not None:
+                    poll_at = None
+                    await self._come_back(here)
+                await self._follow(here)
+            except Exception as error:  # noqa: BLE001 - whatever it is: a reader that ended would leave tasks unheard of
+                if poll_at is None:
+                    poll_at = now() + AWAY
+                    args = self._name, AWAY, _in_a_line(error)
+                    _log.warning("%s is away, waiting tasks are polled every %g s: %s", *args)
+                elif now() >= poll_at:
+                    poll_at = now() + AWAY
+                    self._miss()
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _follow(self, here: _Here) -> None:
+        """Hear callbacks until a fault."""
+        while self._listeners():
+            if here.rewind_at <= asyncio.get_running_loop().time():
+                await here.log.rewind()
+                here.rewind_at = math.inf
+            for message in await here.log.read():
+                self._hear(message)
+
+    def _hear(self, text: bytes) -> None:
+        try:
+            message = _decode(text)
+        except (msgspec.MsgspecError, ValueError):
+            _log.warning("%s holds something that is no callback", self._name)
+            return
+        wake_up = WakeUp(message.task_id, message.token)
+        for listener in self._listeners():
+            listener.heard(wake_up)
+
+    async def _come_back(self, here: _Here) -> None:
+        _log.warning("%s is back", self._name)
+        self._miss()
+        await self._send(here)
+
+    def _miss(self) -> None:
+        for listener in self._listeners():
+            listener.missed()
+
+    async def _send(self, here: _Here) -> None:
         """Send what is unsent, in its order; what cannot be sent now goes with the next callback or reconnection."""
-        here = self._here()
         try:
             async with asyncio.timeout(PATIENCE):
                 await here.turn.acquire()
