@@ -27,7 +27,7 @@ PIECE = 1 << 16
 """Bytes that are handed to the connection at once."""
 
 READ = 1 << 20
-"""Bytes that are read with one hop into a thread."""
+"""Bytes that are hashed with one hop into a thread."""
 
 
 class Source(Protocol):
@@ -86,7 +86,6 @@ class StoredSource:
         self._field = field
         self._file: IO[bytes] = io.BytesIO()
         self._turn = Lock()
-        self._block = memoryview(b"")
         self._left = 0
         self.name = given.name if isinstance(given, Path) else ""
         self.size: int | None = None
@@ -103,16 +102,14 @@ class StoredSource:
         return hashed.digest()
 
     async def rewind(self) -> None:
-        self._block, self._left = memoryview(b""), self.size or 0
+        self._left = self.size or 0
         await self._readable(self._file.seek, 0)
 
-    async def read(self) -> memoryview:
-        if not self._block and self._left:
-            self._block = memoryview(await self._readable(self._file.read, min(READ, self._left)))
-            self._left -= len(self._block)
-            if not self._block:
-                raise self._refusal("a file that does not shrink while it is read")
-        piece, self._block = self._block[:PIECE], self._block[PIECE:]
+    async def read(self) -> bytes:
+        piece = await self._readable(self._file.read, min(PIECE, self._left))
+        if self._left and not piece:
+            raise self._refusal("a file that does not shrink while it is read")
+        self._left -= len(piece)
         return piece
 
     async def aclose(self) -> None:
