@@ -12,7 +12,7 @@ import operator
 import sys
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
@@ -91,9 +91,9 @@ def _check(node: inspect.Type) -> Check:
         case inspect.ListType():
             return _list_check(node)
         case inspect.DictType():
-            return _object_check
+            return partial(_copied, dict, allowed(node))
         case inspect.AnyType():
-            return _json_check
+            return partial(_copied, object, allowed(node))
         case _:
             raise TypeError(f"no check is known for {node!r}")
 
@@ -244,20 +244,10 @@ def _list_check(node: inspect.ListType) -> Check:
     return check
 
 
-def _object_check(field: str, value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise InvalidInputError(field, value, "an object of JSON values")
-    return _copied(field, cast("object", value), "an object of JSON values")
-
-
-def _json_check(field: str, value: Any) -> Any:
-    return _copied(field, value, "a JSON value")
-
-
-def _copied(field: str, value: object, rule: str) -> Any:
+def _copied(kind: type, rule: str, field: str, value: object) -> Any:
     """A copy of its own: a dict that is filled anew for each of many inputs does not change those before."""
     try:
-        if _is_json(value):
+        if isinstance(value, kind) and _is_json(value):
             return msgspec.json.decode(msgspec.json.encode(value))
     except (TypeError, ValueError, RecursionError):  # a subclass of str, a lone surrogate, a circle
         pass
