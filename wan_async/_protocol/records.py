@@ -115,7 +115,6 @@ def callback_url_of(request: dict[str, Any] | None) -> str | None:
 
 
 _STATES = {state.value: state for state in TaskState}
-_FINAL = {state.value: state for state in TaskState if state.is_final}
 
 
 _Amount = Annotated[float, msgspec.Meta(ge=0)]
@@ -168,9 +167,7 @@ def usual_record(body: bytes) -> TaskRecord | None:
     if not links and wire.state == TaskState.SUCCESS:
         return None  # they may stand elsewhere
     code, message = as_text(wire.failCode), as_text(wire.failMsg)
-    state, word = _FINAL.get(wire.state), None
-    if state is None:
-        state, word = _state(wire.state, links, completed, code, message)
+    state, word = _state(wire.state, links, completed, code, message)
     return TaskRecord(
         task_id=wire.taskId,
         model=wire.model,
