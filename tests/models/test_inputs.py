@@ -21,7 +21,7 @@ from wan_async import (
     Wan26ImageToVideo,
     WanInput,
 )
-from wan_async._protocol import create_task
+from wan_async._protocol.requests import create_task
 from wan_async.models import input_from
 
 URL = "https://example.com/a.png"

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from wan_async import InvalidInputError
-from wan_async._protocol import create_task
+from wan_async._protocol.requests import create_task
 from wan_async.emulator import Emulator
 from wan_async.models import MODELS, WanInput
 

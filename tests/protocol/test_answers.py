@@ -25,15 +25,8 @@ from wan_async import (
     TaskState,
     WanError,
 )
-from wan_async._protocol import (
-    Answer,
-    StoredFile,
-    read_created,
-    read_credits,
-    read_link,
-    read_record,
-    read_stored,
-)
+from wan_async._protocol import Answer
+from wan_async._protocol.answers import StoredFile, read_created, read_credits, read_link, read_record, read_stored
 
 Reader = Callable[[Answer], object]
 READERS: list[Reader] = [read_created, read_record, read_credits, read_link, read_stored]

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wan_async import TaskRecord, WanError
-from wan_async._protocol import Answer, StoredFile
+from wan_async._protocol import Answer
+from wan_async._protocol.answers import StoredFile
 
 from .test_answers import NO_ENVELOPE, READERS, SAMPLES, body_of
 

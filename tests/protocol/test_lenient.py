@@ -18,7 +18,8 @@ from wan_async import (
     ResponseError,
     TaskState,
 )
-from wan_async._protocol import Answer, read_created, read_credits, read_record, read_stored
+from wan_async._protocol import Answer
+from wan_async._protocol.answers import read_created, read_credits, read_record, read_stored
 from wan_async._protocol.callbacks import read_callback
 from wan_async._protocol.lenient import read
 

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wan_async import ResponseError, TaskRecord, TaskState
-from wan_async._protocol import Answer, read_record
+from wan_async._protocol import Answer
+from wan_async._protocol.answers import read_record
 from wan_async._protocol.records import callback_url_of
 from wan_async._protocol.tokens import without_token
 

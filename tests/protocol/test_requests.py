@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wan_async import CustomInput, Wan22AnimateReplace, Wan22TextToVideoTurbo, Wan26ImageToVideo, WanInput
-from wan_async._protocol import Request, create_task, credit, download_url, record_info
+from wan_async._protocol import Request
+from wan_async._protocol.requests import create_task, credit, download_url, record_info
 
 URL = "https://example.com/a.png"
 

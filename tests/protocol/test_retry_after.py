@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from wan_async import RateLimitError
-from wan_async._protocol import Answer, read_created, read_record
+from wan_async._protocol import Answer
+from wan_async._protocol.answers import read_created, read_record
 
 
 @pytest.fixture

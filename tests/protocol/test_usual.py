@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from wan_async._protocol import Answer, read_created, read_record
+from wan_async._protocol import Answer
+from wan_async._protocol.answers import read_created, read_record
 from wan_async._protocol.records import from_wire, usual_record
 
 texts = st.sampled_from(["", "a", "success", "waiting", "9", "ü"])

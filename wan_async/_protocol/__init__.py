@@ -8,35 +8,8 @@ stands in place of an answer. `callbacks` verifies, `tokens` name a submission i
 of errors.
 """
 
-from .answers import Answer, StoredFile, read_created, read_credits, read_link, read_record, read_stored
+from .answers import Answer
 from .records import TaskRecord, TaskState
-from .requests import (
-    Form,
-    Request,
-    create_task,
-    credit,
-    download_url,
-    record_info,
-    upload_form,
-    upload_from_url,
-)
+from .requests import Request
 
-__all__ = [
-    "Answer",
-    "Form",
-    "Request",
-    "StoredFile",
-    "TaskRecord",
-    "TaskState",
-    "create_task",
-    "credit",
-    "download_url",
-    "read_created",
-    "read_credits",
-    "read_link",
-    "read_record",
-    "read_stored",
-    "record_info",
-    "upload_form",
-    "upload_from_url",
-]
+__all__ = ["Answer", "Request", "TaskRecord", "TaskState"]

@@ -22,8 +22,9 @@ from .._docs import documented
 from .._events import Emitter
 from .._inputs.checks import is_url
 from .._policy.backoff import Backoff
-from .._protocol import Answer, read_stored, upload_form, upload_from_url
-from .._protocol.requests import LIFE, STREAM_UPLOAD
+from .._protocol import Answer
+from .._protocol.answers import read_stored
+from .._protocol.requests import LIFE, STREAM_UPLOAD, upload_form, upload_from_url
 from .._protocol.secrets import authorization, read_answer
 from ..errors import (
     ConfigurationError,
@@ -43,7 +44,8 @@ if TYPE_CHECKING:
     import os
 
     from .._arguments import Settings
-    from .._protocol import Form, StoredFile
+    from .._protocol.answers import StoredFile
+    from .._protocol.requests import Form
     from .http import Http
 
 AT_ONCE = 8
