@@ -12,8 +12,8 @@ import pytest
 
 from wan_async import ConfigurationError, InvalidInputError, Wan22TextToVideoTurbo, WanError, WanInput
 from wan_async._batch import Outcome
-from wan_async._cli.checked import Checked, Priced, Sum, again, check, keeping
-from wan_async._cli.rows import Reading
+from wan_async._cli.batch.check import Checked, Priced, Sum, again, check, keeping
+from wan_async._cli.batch.rows import Reading
 from wan_async._journal import open_store
 from wan_async._journal.store import Asked, Fresh
 

@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wan_async import CustomInput, InvalidInputError, Wan22TextToVideoTurbo
-from wan_async._cli.lines import LONGEST, numbered, read_line
-from wan_async._cli.rows import InputLine, Reading
+from wan_async._cli.batch.rows import LONGEST, InputLine, Reading, numbered, read_line
 
 from .batch_program import MODEL, asks
 

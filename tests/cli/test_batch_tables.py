@@ -15,10 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wan_async import ConfigurationError, InvalidInputError, Wan22TextToVideoTurbo, Wan26ImageToVideo
-from wan_async._cli.reading import rows
+from wan_async._cli.batch.files import opened
+from wan_async._cli.batch.rows import InputLine, InputRow, Reading, rows
 from wan_async._cli.root import run
-from wan_async._cli.rows import InputLine, InputRow, Reading
-from wan_async._cli.sources import opened
 from wan_async.emulator import Fault
 
 from .shell import MODEL, parquet_rows, shell

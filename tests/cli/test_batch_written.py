@@ -16,14 +16,12 @@ from wan_async import (
     Wan22TextToVideoTurbo,
 )
 from wan_async._batch import Outcome
-from wan_async._cli.batch_run import BatchOptions, BatchRun
-from wan_async._cli.checked import keeping
+from wan_async._cli.batch import BatchOptions, BatchRun
+from wan_async._cli.batch.check import keeping
+from wan_async._cli.batch.files import Places, opened, places
+from wan_async._cli.batch.outcomes import OutcomeCounts, Output, row
+from wan_async._cli.batch.rows import Reading
 from wan_async._cli.exits import Exit
-from wan_async._cli.places import Places, places
-from wan_async._cli.rows import Reading
-from wan_async._cli.sources import opened
-from wan_async._cli.tally import OutcomeCounts
-from wan_async._cli.written import Output, row
 from wan_async._protocol import TaskRecord, TaskState
 
 from .batch_program import MODEL, asks, rows, write

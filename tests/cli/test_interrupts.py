@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from wan_async._cli.interrupts import Interrupts, interruptible
+from wan_async._cli.running import Interrupts, interruptible
 from wan_async.emulator import Emulator
 
 from .batch_program import foxes

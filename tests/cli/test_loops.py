@@ -13,8 +13,8 @@ import click
 import pytest
 
 from wan_async import RateLimit
-from wan_async._cli.loops import in_loop, loop_option
 from wan_async._cli.root import run
+from wan_async._cli.running import in_loop, loop_option
 from wan_async.emulator import Emulator
 
 from .batch_program import foxes, lines_done

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from wan_async import Outcome, TaskFailedError, TaskRecord, TaskState, Wan22TextToVideoTurbo
+from wan_async._cli.demo.page import write_page
 from wan_async._cli.main import main
-from wan_async._cli.page import write_page
 
 
 def test_hostile_prompts_and_reasons_are_text_on_the_demos_page(tmp_path: Path) -> None:

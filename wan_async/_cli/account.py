@@ -1,64 +1,120 @@
-"""Options for the account and the way to the service: before the command or after it."""
+"""`wan-async login`, `credits` and `limits`: the key, and how the account stands."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar, cast
+import asyncio
+import sys
+from typing import Any
 
 import click
+import msgspec
 
-from .parameters import seconds
+from .._client import WanClient
+from .._limits.shared import account_limits
+from .._limits.storage import StorageAwayError, place
+from .._policy.limiter import LimitState
+from ..errors import ConfigurationError
+from .client import base_url_of, client, key_of
+from .config import write
+from .exits import Exit
+from .options import account_options, limit_storage_option, number
+from .output import table
+from .running import interrupted
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-ROUTE = __name__
-"""The name in click's context under which the options of the network are kept."""
-
-
-def account_options(command: Callable[P, T]) -> Callable[P, T]:
-    """Add `--api-key`, `--base-url`, `--retry` and what says how the network is reached; `client.client` reads them."""
-    retry = click.option(
-        "--retry",
-        type=seconds,
-        metavar="SECONDS",
-        expose_value=False,
-        callback=_keep,
-        help="How long connections that are not made, maintenance and reads are repeated. [default: 120]",
-    )
-    base_url = click.option(
-        "--base-url", metavar="URL", expose_value=False, callback=_keep, help="The API. [env: APIKLEY_BASE_URL]"
-    )
-    api_key = click.option(
-        "--api-key",
-        metavar="KEY",
-        expose_value=False,
-        callback=_keep,
-        help="The key. [env: APIKLEY_API_KEY, else .env, else `wan-async login`]",
-    )
-    no_proxy = click.option(
-        "--no-proxy",
-        is_flag=True,
-        expose_value=False,
-        callback=_keep_route,
-        help="Do not go through HTTPS_PROXY and its like.",
-    )
-    ca_file = click.option(
-        "--ca-file",
-        type=click.Path(exists=True, dir_okay=False),
-        expose_value=False,
-        callback=_keep_route,
-        help="Whom to trust, such as a company's authority (PEM).",
-    )
-    return api_key(base_url(retry(no_proxy(ca_file(command)))))
+_HEADS = ("window", "used", "learnt", "of", "waiting", "throttled", "brake")
 
 
-def _keep_route(context: click.Context, option: click.Parameter, value: object) -> None:
-    if value:
-        context.meta[f"{ROUTE}.{option.name}"] = value
+@click.command()
+@click.option("--base-url", metavar="URL", help="The API, if it is another one than the provider's.")
+@click.option("--no-check", is_flag=True, help="Save it without asking the service for the credits.")
+def login_command(*, base_url: str | None, no_check: bool) -> int:
+    """Ask for the key without showing it, and save it in a file that you alone can read.
+
+    Read after --api-key, APIKLEY_API_KEY and .env. From a pipe the key is read as a line.
+    """
+    asked = click.prompt("API key", hide_input=True, err=True) if sys.stdin.isatty() else sys.stdin.readline()
+    key = asked.strip()
+    if not key:
+        raise click.UsageError("no key was given; nothing was saved")
+    if not no_check:
+        left = asyncio.run(_credits(WanClient(key, base_url=base_url)))
+        click.echo(f"The key is good: {number(left)} credits.", err=True)
+    click.echo(write(key, base_url))
+    return Exit.OK
 
 
-def _keep(context: click.Context, option: click.Parameter, value: str | float | None) -> None:
-    kept = cast("dict[str, Any]", context.ensure_object(dict))
-    if value is not None and option.name:
-        kept[option.name] = value
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="As JSON: credits.")
+@account_options
+def credits_command(*, as_json: bool) -> int:
+    """Print the account's credits; one is US$0.005."""
+    left = asyncio.run(_credits(client()))
+    click.echo(msgspec.json.encode({"credits": left}) if as_json else number(left))
+    return Exit.OK
+
+
+async def _credits(wan: WanClient) -> float:
+    async with wan:
+        return await wan.credits()
+
+
+@click.command()
+@limit_storage_option("Where the windows live")
+@click.option("--watch", is_flag=True, help="Print them every second, until Ctrl-C.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="As JSON: window, used, learnt, of, per, waiting, throttled, brake."
+)
+@account_options
+def limits_command(*, limit_storage: str | None, watch: bool, as_json: bool) -> int:
+    """Print an account's windows of new tasks and of queries: calls in use, the learnt limit, who waits, any brake.
+
+    Reads what the processes that share them have written there, and takes part in nothing.
+    """
+    if limit_storage is None:
+        raise ConfigurationError("--limit-storage: missing; without one each process has windows of its own")
+    return asyncio.run(_print_limits(limit_storage, client(), watch=watch, as_json=as_json))
+
+
+async def _print_limits(storage: str, wan: WanClient, *, watch: bool, as_json: bool) -> int:
+    with interrupted() as stopped:
+        while True:
+            code = await _print_now(storage, wan, as_json=as_json)
+            if not watch:
+                return code
+            try:
+                await asyncio.wait_for(stopped.wait(), 1.0)
+            except TimeoutError:
+                continue
+            return Exit.OK
+
+
+async def _print_now(storage: str, wan: WanClient, *, as_json: bool) -> int:
+    try:
+        found = await account_limits(storage, base_url_of(wan), key_of(wan))
+    except StorageAwayError as error:
+        click.echo(f"{place(storage)} is away: {error}", err=True)
+        return Exit.REFUSED
+    for window, state in found.items():
+        row = _row(window, state)
+        if as_json:
+            click.echo(msgspec.json.encode(row))
+        elif state is None:
+            click.echo(f"{window}: nobody has used this storage for this account")
+        else:
+            table(_HEADS, [[str(row[name]) for name in _HEADS]])
+    return Exit.OK
+
+
+def _row(window: str, state: LimitState | None) -> dict[str, Any]:
+    if state is None:
+        return {"window": window, "used": None}
+    return {
+        "window": window,
+        "used": state.used,
+        "learnt": state.learnt,
+        "of": state.limit.n,
+        "per": state.limit.per,
+        "waiting": state.waiting,
+        "throttled": state.throttled,
+        "brake": round(state.brake, 3),
+    }

@@ -1,9 +1,11 @@
-"""The client of a command: what was given, then the environment, then files."""
+"""The client of a command: what was given, then the environment, then files; and notices for a user who waits."""
 
 from __future__ import annotations
 
+import errno
 import os
 import ssl
+import time
 from collections.abc import Callable
 from typing import Any, Unpack, cast
 
@@ -13,12 +15,14 @@ from .._client import ClientOptions, WanClient
 from .._policy.settings import Retry
 from .._transport.pool import SessionPool
 from ..errors import ConfigurationError
-from ..events import Event
-from .account import ROUTE
+from ..events import Event, Repeated
 from .config import saved
-from .notices import Notices
+from .exits import say
+from .options import given, quiet
 
-_NOTICES = __name__
+_EVERY = 30.0
+"""Seconds until the same is printed again."""
+_FILES = os.strerror(errno.EMFILE)
 
 
 def client(*listeners: Callable[[Event], None], **options: Unpack[ClientOptions]) -> WanClient:
@@ -26,23 +30,21 @@ def client(*listeners: Callable[[Event], None], **options: Unpack[ClientOptions]
 
     Notices on stderr name what has to be repeated; `listeners` hear everything.
     """
-    given = _given()
-    notices = click.get_current_context().meta[_NOTICES] = Notices(given.get("retry", Retry()))
+    settings = _given()
+    notices = click.get_current_context().meta[__name__] = Notices(settings.get("retry", Retry()))
     all_listeners = (notices, *listeners)
 
     def on_event(event: Event) -> None:
         for listener in all_listeners:
             listener(event)
 
-    everything: ClientOptions = {"on_event": on_event, "pool": _pool(), **_from_files(given), **given, **options}
+    everything: ClientOptions = {"on_event": on_event, "pool": _pool(), **_from_files(settings), **settings, **options}
     return WanClient(**everything)
 
 
-def notices_to(say: Callable[[str], None]) -> None:
-    """Print notices of what has to be repeated by `say`, such as a display's."""
-    notices: Notices | None = click.get_current_context().meta.get(_NOTICES)
-    if notices is not None:
-        notices.say = say
+def options_of(**values: Any) -> ClientOptions:
+    """Arguments of a client: only those that are given, for a limit that is given holds for all clients on the key."""
+    return cast("ClientOptions", {name: value for name, value in values.items() if value is not None})
 
 
 def key_of(wan: WanClient) -> str:
@@ -60,28 +62,61 @@ def upload_url_of(wan: WanClient) -> str | None:
     return wan._settings.upload_url  # pyright: ignore[reportPrivateUsage]
 
 
-def _from_files(given: ClientOptions) -> ClientOptions:
+def _given() -> ClientOptions:
+    retry: float | None = given("retry")
+    return options_of(
+        api_key=given("api_key"),
+        base_url=given("base_url"),
+        retry=None if retry is None else Retry(max_elapsed=retry),
+    )
+
+
+def _from_files(settings: ClientOptions) -> ClientOptions:
     """A file's key and hosts, unless a key was given: they belong together."""
-    if given.get("api_key") is not None:
+    if settings.get("api_key") is not None:
         return {}
     found = saved()
     if found.api_key is None and not os.environ.get("APIKLEY_API_KEY"):
         ways = "give --api-key, set APIKLEY_API_KEY, or save it with `wan-async login`"
         raise ConfigurationError(f"api_key: missing; {ways}")
-    kept = {"api_key": found.api_key, "base_url": found.base_url, "upload_url": found.upload_url}
-    return cast("ClientOptions", {name: value for name, value in kept.items() if value is not None})
+    return options_of(api_key=found.api_key, base_url=found.base_url, upload_url=found.upload_url)
 
 
 def _pool() -> SessionPool:
     """As curl and pip do, through the proxies that the environment names, unless an option says otherwise."""
-    route = click.get_current_context().meta
-    ca_file: str | None = route.get(f"{ROUTE}.ca_file")
+    ca_file: str | None = given("ca_file")
     context = None if ca_file is None else ssl.create_default_context(cafile=ca_file)
-    return SessionPool(trust_env=not route.get(f"{ROUTE}.no_proxy"), ssl=context)
+    return SessionPool(trust_env=not given("no_proxy"), ssl=context)
 
 
-def _given() -> ClientOptions:
-    kept = dict(cast("dict[str, Any]", click.get_current_context().ensure_object(dict)))
-    if "retry" in kept:
-        kept["retry"] = Retry(max_elapsed=kept["retry"])
-    return cast("ClientOptions", kept)
+class Notices:
+    """Hears a client's events, and prints what is repeated: at once, then now and then.
+
+    Args:
+        retry: how long it is repeated.
+
+    Attributes:
+        say: prints a line; a display puts its own here.
+    """
+
+    def __init__(self, retry: Retry) -> None:
+        self._for = retry.max_elapsed
+        self._next: dict[str, float] = {}
+        self._quiet = quiet()
+        self.say: Callable[[str], None] = say
+
+    def __call__(self, event: Event) -> None:
+        if not isinstance(event, Repeated) or self._quiet:
+            return
+        words, now = str(event.error), time.monotonic()
+        if now >= self._next.get(words, 0.0):
+            self._next[words] = now + _EVERY
+            hint = "; raise the limit of open files (ulimit -n)" if _FILES in words else ""
+            self.say(f"{words}; tried again for {self._for:g} s (--retry){hint}")
+
+
+def notices_to(say: Callable[[str], None]) -> None:
+    """Print notices of what has to be repeated by `say`, such as a display's."""
+    notices: Notices | None = click.get_current_context().meta.get(__name__)
+    if notices is not None:
+        notices.say = say

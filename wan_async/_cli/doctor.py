@@ -9,6 +9,8 @@ import secrets
 import sys
 import time
 from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import click
@@ -16,18 +18,23 @@ import msgspec
 
 from .._client import WanClient
 from .._journal import Journal
+from .._limits.shared import account_limits
+from .._limits.storage import StorageAwayError, place
+from .._policy.limiter import LimitState
 from ..emulator._callbacks import signed_headers
-from ..errors import AuthenticationError, WanError
-from .account import account_options
+from ..errors import AuthenticationError, ConfigurationError, WanError
 from .client import base_url_of, client, key_of, upload_url_of
 from .exits import Exit
-from .parameters import number
-from .storage_check import checked
+from .options import account_options, limit_storage_option, number
 
 _CLOCK_OFF = 60.0
 """Seconds by which a clock may be wrong: signatures and expiries of links are counted in minutes."""
 _PATIENCE = 15.0
 """Seconds for an answer: as long as the provider gives a callback's receiver."""
+_STORAGE_PATIENCE = 5.0
+"""Seconds for a server of limits to say its version."""
+_OLDEST_POSTGRES = 12
+_OLDEST_REDIS = 6
 _PACKAGES = ("wan-async", "aiohttp", "msgspec", "anyio")
 
 
@@ -44,22 +51,16 @@ class Finding(msgspec.Struct, frozen=True):
 @click.option("--callback-url", metavar="URL", help="Post a signed trial there, as the provider would.")
 @click.option("--webhook-key", metavar="KEY", envvar="APIKLEY_WEBHOOK_KEY", show_envvar=True, help="Sign it with this.")
 @click.option("--journal", metavar="PATH|URL", help="Check this journal too: RUN.db or postgresql://…#name.")
-@click.option(
-    "--limit-storage",
-    metavar="URL",
-    envvar="WAN_ASYNC_LIMIT_STORAGE",
-    show_envvar=True,
-    help="Check the limits that are shared there: file:///…, redis://… or postgresql://….",
-)
-@click.option("--json", "json_lines", is_flag=True, help="A line of JSON each: what, good, means, do.")
+@limit_storage_option("Check the limits that are shared there")
+@click.option("--json", "as_json", is_flag=True, help="A line of JSON each: what, good, means, do.")
 @account_options
-def command(
+def doctor_command(
     *,
     callback_url: str | None,
     webhook_key: str | None,
     journal: str | None,
     limit_storage: str | None,
-    json_lines: bool,
+    as_json: bool,
 ) -> int:
     """Check key, credits, base URL, clock, upload host, callbacks, limits, journal and versions; nothing is paid.
 
@@ -68,7 +69,7 @@ def command(
     os.environ.pop("WAN_ASYNC_LIMIT_STORAGE", None)  # while it is away, whoever shares limits waits
     findings = asyncio.run(_findings(callback_url, webhook_key, journal, limit_storage))
     for finding in findings:
-        click.echo(msgspec.json.encode(finding) if json_lines else _line(finding))
+        click.echo(msgspec.json.encode(finding) if as_json else _line(finding))
     return Exit.REFUSED if any(finding.good is False for finding in findings) else Exit.OK
 
 
@@ -162,10 +163,75 @@ def _of_answer(url: str, status: int, *, signed: bool) -> Finding:
 
 
 async def _limit_storage(url: str | None, wan: WanClient) -> Finding:
+    """Reach a storage, and read its version and the account's windows; takes part in nothing."""
+    what = "limit storage"
     if url is None:
-        return _unchecked("limit storage", "--limit-storage", "none: each process has windows of its own")
-    found = await checked(url, base_url_of(wan), key_of(wan))
-    return Finding("limit storage", found.good, found.means, found.do)
+        return _unchecked(what, "--limit-storage", "none: each process has windows of its own")
+    try:
+        windows = await account_limits(url, base_url_of(wan), key_of(wan))
+        version, do = await asyncio.wait_for(asyncio.to_thread(_version, url), 2 * _STORAGE_PATIENCE)
+    except (StorageAwayError, TimeoutError) as error:
+        why = str(error) or "no answer"
+        do = "start it, or check host, port and network: calls wait"
+        return Finding(what, False, f"{place(url)} is away: {why}", do)
+    except WanError as error:
+        do = "check the URL, and that this user may use it" if isinstance(error, ConfigurationError) else ""
+        return Finding(what, False, str(error), do)
+    used = ", ".join(_words(window, state) for window, state in windows.items())
+    return Finding(what, not do, f"{place(url)}, {version}: {used}", do)
+
+
+def _words(window: str, state: LimitState | None) -> str:
+    if state is None:
+        return f"no {window} yet"
+    learnt = f", {state.learnt} learnt" if state.learnt < state.limit.n else ""
+    brake = f", braked for {state.brake:.1f} s" if state.brake else ""
+    return f"{state.used} of {state.limit.n} {window} in {state.limit.per:g} s{learnt}{brake}"
+
+
+def _version(url: str) -> tuple[str, str]:
+    """The server's name and version, and what to do about it."""
+    match urlsplit(url).scheme.lower():
+        case "file":
+            return "a file of this machine", ""
+        case "redis" | "rediss" | "unix":
+            return _redis(url)
+        case _:
+            return _postgres(url)
+
+
+def _postgres(url: str) -> tuple[str, str]:
+    import psycopg
+
+    try:
+        with psycopg.connect(url, connect_timeout=int(_STORAGE_PATIENCE), autocommit=True) as connection:
+            version = connection.info.server_version
+    except psycopg.Error as error:
+        raise StorageAwayError(type(error).__name__) from None
+    do = "" if version // 10_000 >= _OLDEST_POSTGRES else f"PostgreSQL {_OLDEST_POSTGRES} or newer is needed"
+    return f"PostgreSQL {version // 10_000}.{version % 10_000}", do
+
+
+def _redis(url: str) -> tuple[str, str]:
+    from redis import Redis, RedisError
+
+    try:
+        with Redis.from_url(url, socket_timeout=_STORAGE_PATIENCE) as server:  # pyright: ignore[reportUnknownMemberType]
+            told: dict[str, Any] = server.info()  # pyright: ignore[reportUnknownMemberType]
+    except RedisError as error:
+        raise StorageAwayError(type(error).__name__) from None
+    if told.get("valkey_version"):
+        return f"Valkey {told['valkey_version']}", _of_memory(told)
+    version = str(told.get("redis_version", "?"))
+    major = version.partition(".")[0]
+    do = f"Redis {_OLDEST_REDIS} or newer is needed" if major.isdecimal() and int(major) < _OLDEST_REDIS else ""
+    return f"Redis {version}", do or _of_memory(told)
+
+
+def _of_memory(told: dict[str, Any]) -> str:
+    """Advice where the server may forget an account's window."""
+    policy = str(told.get("maxmemory_policy", "noeviction"))
+    return "" if policy == "noeviction" else f"set maxmemory-policy noeviction: {policy} may forget a window"
 
 
 def _unchecked(what: str, option: str, means: str = "not checked") -> Finding:

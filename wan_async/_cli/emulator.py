@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -12,9 +11,8 @@ from .._policy.settings import RateLimit
 from ..emulator import Emulator, Fault
 from ..errors import ConfigurationError
 from .exits import Exit
-from .interrupts import interrupted
-from .loops import in_loop, loop_option
-from .parameters import Whole, credits_, rate_limit_or_none, seconds
+from .options import Whole, credits_, rate_limit, seconds
+from .running import in_loop, loop_option, served
 
 
 def fault(text: str) -> Fault:
@@ -34,74 +32,45 @@ def fault(text: str) -> Fault:
         raise click.BadParameter(str(error)) from None
 
 
+def _rate_limit_or_none(text: str) -> RateLimit | None:
+    """A limit, or `none`."""
+    return None if text == "none" else rate_limit(text)
+
+
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=Whole(0, 65535), default=8400, show_default=True, help="0 takes a free one.")
-@click.option("--key", "keys", multiple=True, default=("k",), show_default=True, help="API keys, an account each.")
+@click.option("--key", multiple=True, default=("k",), show_default=True, help="API keys, an account each.")
 @click.option(
     "--limit",
-    type=rate_limit_or_none,
+    type=_rate_limit_or_none,
     metavar="N/SECONDS",
     default="20/10",
     show_default=True,
     help="New tasks; none: no limit.",
 )
 @click.option(
-    "--query-limit", type=rate_limit_or_none, metavar="N/SECONDS", default="10/1", show_default=True, help="Queries."
+    "--query-limit", type=_rate_limit_or_none, metavar="N/SECONDS", default="10/1", show_default=True, help="Queries."
 )
-@click.option("--seconds", "mean", type=seconds, default="5", show_default=True, help="How long a task takes.")
-@click.option(
-    "--credits",
-    "credits_",
-    type=credits_,
-    metavar="CREDITS",
-    default=1e9,
-    help="What each account begins with.",
-)
+@click.option("--seconds", type=seconds, default="5", show_default=True, help="How long a task takes.")
+@click.option("--credits", type=credits_, metavar="CREDITS", default=1e9, help="What each account begins with.")
 @click.option("--webhook-key", help="Sign callbacks with it.")
 @click.option("--strict", is_flag=True, help="Refuse calls without Content-Type: application/json, as happens.")
 @click.option("--only-published", is_flag=True, help="Refuse models and fields that Apikley's pages do not show.")
 @click.option("--fault", "faults", type=fault, multiple=True, metavar="KIND[,FIELD=VALUE…]", help="What goes wrong.")
 @loop_option
-def command(
-    *,
-    host: str,
-    port: int,
-    keys: Sequence[str],
-    limit: RateLimit | None,
-    query_limit: RateLimit | None,
-    mean: float,
-    credits_: float,
-    webhook_key: str | None,
-    strict: bool,
-    only_published: bool,
-    faults: Sequence[Fault],
-) -> int:
+def emulator_command(*, host: str, port: int, **options: Any) -> int:
     """Run the provider's emulator until Ctrl-C. The first line of output is its URL.
 
     It answers as the service does, counts limits and credits, makes playable clips and calls back. Faults are data:
     `--fault drop_after,call=createTask,rate=0.1`; the kinds are those of `wan_async.emulator.Fault`.
     """
-    emulator = Emulator(
-        keys,
-        limit=limit,
-        query_limit=query_limit,
-        seconds=mean,
-        credits=credits_,
-        webhook_key=webhook_key,
-        strict=strict,
-        only_published=only_published,
-        faults=faults,
-    )
-    in_loop(_serve(emulator, host, port))
+    in_loop(_serve(Emulator(**options), host, port))
     return Exit.OK
 
 
 async def _serve(emulator: Emulator, host: str, port: int) -> None:
     try:
-        with interrupted() as stopped:
-            async with emulator.serve(port, host) as url:
-                click.echo(url)
-                await stopped.wait()
+        await served(emulator.serve(port, host))
     except OSError as error:
         raise ConfigurationError(f"{host}:{port}: {error.strerror or error}") from None

@@ -13,8 +13,8 @@ from .._gallery import ById, ByPath, read_gallery, serving, write_page
 from .._gallery.server import LiveData
 from .._policy.settings import RateLimit
 from .exits import Exit
-from .interrupts import interrupted
-from .parameters import JournalPlace, Whole, rate_limit
+from .options import JournalPlace, Whole, rate_limit
+from .running import served
 
 _LIVE = 3.0
 """Seconds between two polls of a page that is served."""
@@ -30,7 +30,7 @@ _folder = click.Path(path_type=Path, file_okay=False)
 @click.option("--clips", type=_folder, multiple=True, help="With --serve: where clips were downloaded to.")
 @click.option("--limit", type=rate_limit, metavar="N/SECONDS", help="For the chart. [default: the batch's]")
 @click.option("--newest", type=Whole(1), default=20_000, show_default=True, help="Items on the page at most.")
-def command(
+def gallery_command(
     *,
     journal: Path | str,
     output: Path | None,
@@ -62,7 +62,4 @@ def command(
 
 async def _serve(source: LiveData, links: ById, port: int) -> None:
     await source.latest()  # what cannot be read is an error at once
-    with interrupted() as stopped:
-        async with serving(source, links, port) as url:
-            click.echo(url)
-            await stopped.wait()
+    await served(serving(source, links, port))

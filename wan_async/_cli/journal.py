@@ -3,47 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 import msgspec
 
-from .._journal import Journal, JournalCounts, State
-from .entry_rows import COLUMNS, entry_row
+from .._journal import Entry, Journal, JournalCounts, State
 from .exits import Exit
-from .formats import Columns, check_ending, echo, write
-from .parameters import JournalPlace, number
-from .tables import table
+from .options import F, JournalPlace, number
+from .output import Columns, check_ending, echo, table, write
 
-F = TypeVar("F", bound=Callable[..., Any])
-
+_COLUMNS: Columns = {
+    **dict.fromkeys(("key", "state", "model", "input", "task_id", "sent_at", "accepted_at", "finished_at"), str),
+    "credits": float,
+    "url": str,
+    "urls": list,
+    **dict.fromkeys(("path", "error_type", "error"), str),
+}
 _PATH = click.argument("path", metavar="JOURNAL", type=JournalPlace())
 _STATES = click.option(
     "--state", "states", type=click.Choice([state.value for state in State]), multiple=True, help="Only these."
 )
-_LISTED: Columns = {name: COLUMNS[name] for name in ("key", "model", "task_id", "sent_at", "error")}
+_LISTED: Columns = {name: _COLUMNS[name] for name in ("key", "model", "task_id", "sent_at", "error")}
 _COUNTS = JournalCounts.__struct_fields__
 
 
 def _json(*names: str) -> Callable[[F], F]:
     """`--json`, with the names that stand in a line."""
-    return click.option("--json", "json_lines", is_flag=True, help=f"A line of JSON each: {', '.join(names)}.")
+    return click.option("--json", "as_json", is_flag=True, help=f"A line of JSON each: {', '.join(names)}.")
 
 
 @click.group()
-def command() -> None:
+def journal_command() -> None:
     """Read a batch's JOURNAL, also while the batch runs: its file, or postgresql://user@host/db#name."""
 
 
-@command.command()
+@journal_command.command()
 @_PATH
 @_json(*_COUNTS, "moved_to")
-def show(*, path: str | Path, json_lines: bool) -> int:
+def show(*, path: str | Path, as_json: bool) -> int:
     """Print how many items stand where, and the credits."""
     with Journal.open_readonly(path) as journal:
         counts, moved_to = msgspec.structs.asdict(journal.counts()), journal.moved_to()
-    if json_lines:
+    if as_json:
         click.echo(msgspec.json.encode({**counts, "moved_to": moved_to}))
     else:
         click.echo("\n".join(f"{name:8} {number(value):>14}" for name, value in counts.items()))
@@ -52,23 +56,23 @@ def show(*, path: str | Path, json_lines: bool) -> int:
     return Exit.OK
 
 
-@command.command()
+@journal_command.command()
 @_PATH
 @_json(*_LISTED)
-def unknown(*, path: str | Path, json_lines: bool) -> int:
+def unknown(*, path: str | Path, as_json: bool) -> int:
     """List submissions of unknown fate: they may exist and be charged. Exit code 4 if there are any."""
-    return Exit.UNKNOWN if _listed(path, State.UNKNOWN, json_lines=json_lines) else Exit.OK
+    return Exit.UNKNOWN if _listed(path, State.UNKNOWN, as_json=as_json) else Exit.OK
 
 
-@command.command()
+@journal_command.command()
 @_PATH
 @_json(*_LISTED)
-def failed(*, path: str | Path, json_lines: bool) -> int:
+def failed(*, path: str | Path, as_json: bool) -> int:
     """List items that failed, with their reasons. Exit code 1 if there are any."""
-    return Exit.SOME_FAILED if _listed(path, State.FAILED, json_lines=json_lines) else Exit.OK
+    return Exit.SOME_FAILED if _listed(path, State.FAILED, as_json=as_json) else Exit.OK
 
 
-@command.command()
+@journal_command.command()
 @_PATH
 @click.option("--unknown", "of_unknown", is_flag=True, help="Those of unknown fate: that may pay twice.")
 @click.option("--failed", "of_failed", is_flag=True, help="Those that failed.")
@@ -87,22 +91,22 @@ def resubmit(*, path: str | Path, of_unknown: bool, of_failed: bool, keys: Seque
     return Exit.OK
 
 
-@command.command(name="list")
+@journal_command.command(name="list")
 @_PATH
 @_STATES
-@_json(*COLUMNS)
-def list_(*, path: str | Path, states: Sequence[str], json_lines: bool) -> int:
+@_json(*_COLUMNS)
+def list_(*, path: str | Path, states: Sequence[str], as_json: bool) -> int:
     """List items: where each stands, its task, and what came of it."""
     with Journal.open_readonly(path) as journal:
-        rows = map(entry_row, journal.entries(*map(State, states)))
-        if json_lines:
-            echo(COLUMNS, rows)
+        rows = map(_row, journal.entries(*map(State, states)))
+        if as_json:
+            echo(_COLUMNS, rows)
         else:
             table(("key", "state", "model", "task_id", "credits", "clip"), ((*_short(row),) for row in rows))
     return Exit.OK
 
 
-@command.command()
+@journal_command.command()
 @_PATH
 @click.argument("output", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
 @_STATES
@@ -118,17 +122,17 @@ def export(*, path: str | Path, output: Path, states: Sequence[str]) -> int:
     if not to_stdout:
         check_ending(output, "OUTPUT")
     with Journal.open_readonly(path) as journal:
-        rows = map(entry_row, journal.entries(*map(State, states)))
-        count = echo(COLUMNS, rows) if to_stdout else write(output, COLUMNS, rows)
+        rows = map(_row, journal.entries(*map(State, states)))
+        count = echo(_COLUMNS, rows) if to_stdout else write(output, _COLUMNS, rows)
     click.echo(f"{count:,} items", err=True)
     return Exit.OK
 
 
-@command.command()
+@journal_command.command()
 @click.argument("source", metavar="SOURCE", type=JournalPlace())
 @click.argument("target", metavar="TARGET")
 @_json(*_COUNTS)
-def copy(*, source: str | Path, target: str, json_lines: bool) -> int:
+def copy(*, source: str | Path, target: str, as_json: bool) -> int:
     """Move a batch from a file into a database, or back.
 
     One of SOURCE and TARGET is a file, the other postgresql://user@host/db#name. Nobody may have either open. What ran
@@ -137,7 +141,7 @@ def copy(*, source: str | Path, target: str, json_lines: bool) -> int:
     is done by the same command again.
     """
     counts = msgspec.structs.asdict(Journal.copy(source, target))
-    if json_lines:
+    if as_json:
         click.echo(msgspec.json.encode(counts))
         return Exit.OK
     states = ", ".join(f"{number(count)} {name}" for name, count in counts.items() if count and name != "credits")
@@ -152,10 +156,37 @@ def _short(row: dict[str, Any]) -> Iterator[str]:
     yield str(row["path"] or row["url"] or row["error"] or "")
 
 
-def _listed(path: str | Path, state: State, *, json_lines: bool) -> bool:
+def _listed(path: str | Path, state: State, *, as_json: bool) -> bool:
     """Print the entries in a state; True if there are any."""
     with Journal.open_readonly(path) as journal:
-        rows = map(entry_row, journal.entries(state))
-        if json_lines:
+        rows = map(_row, journal.entries(state))
+        if as_json:
             return echo(_LISTED, rows) > 0
         return table(tuple(_LISTED), ([str(row[name] or "") for name in _LISTED] for row in rows)) > 0
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    """An entry as a row of `_COLUMNS`; times in ISO 8601, UTC."""
+    record, error = entry.record, entry.error
+    return {
+        "key": entry.key,
+        "state": entry.state.value,
+        "model": entry.model,
+        "input": entry.input.decode(),
+        "task_id": entry.task_id,
+        "sent_at": _time(entry.sent_at),
+        "accepted_at": _time(entry.accepted_at),
+        "finished_at": _time(entry.finished_at),
+        "credits": entry.credits,
+        "url": None if record is None else record.url,
+        "urls": None if record is None else list(record.urls),
+        "path": entry.path,
+        "error_type": None if error is None else type(error).__name__,
+        "error": None if error is None else str(error),
+    }
+
+
+def _time(unix_seconds: float | None) -> str | None:
+    if unix_seconds is None:
+        return None
+    return datetime.fromtimestamp(unix_seconds, UTC).isoformat(timespec="seconds")

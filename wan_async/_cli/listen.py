@@ -12,9 +12,8 @@ from .._protocol.callbacks import WakeUp
 from ..errors import ConfigurationError
 from ..integrations.receiver import receiving
 from .exits import Exit
-from .interrupts import interrupted
-from .loops import in_loop, loop_option
-from .parameters import Whole
+from .options import Whole
+from .running import in_loop, loop_option, served
 
 
 @click.command()
@@ -33,7 +32,7 @@ from .parameters import Whole
 @click.option("--postgres", metavar="URL", help="Notify the workers that wait with PostgresBus(URL).")
 @click.option("--channel", help="Their bus's channel, if not the default.")
 @loop_option
-def command(
+def listen_command(
     *,
     host: str,
     port: int,
@@ -60,10 +59,7 @@ async def _listen(callbacks: Callbacks, host: str, port: int, path: str) -> None
     deaf = _Deaf()
     callbacks.bus.attach(deaf)
     try:
-        with interrupted() as stopped:
-            async with receiving(callbacks, port, host, path=path) as url:
-                click.echo(url)
-                await stopped.wait()
+        await served(receiving(callbacks, port, host, path=path))
     finally:
         await callbacks.bus.detach(deaf)
 

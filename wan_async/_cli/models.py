@@ -1,19 +1,20 @@
-"""`wan-async models`: what can be made, of what, and for how much."""
+"""`wan-async models` and `completion`: what can be made, of what, for how much, and what a shell completes."""
 
 from __future__ import annotations
 
+from inspect import getdoc
 from typing import Any
 
 import click
 import msgspec
+from click.shell_completion import shell_complete
 from msgspec import UNSET
 
 from ..models import MODELS
 from ..prices import list_price
 from .exits import Exit
 from .fields import Field, complete_model, fields_of, known_model
-from .run import about, costs
-from .tables import table
+from .output import table
 
 _HELP = """
 Print the models: what each makes, of which fields (those in brackets may be left out), and its price in credits; with
@@ -24,21 +25,30 @@ what one task costs with the provider's defaults, null where that is not known; 
 none is known; `default` the provider's, left out where its pages name none.
 """
 
+_COMPLETION_HELP = """
+Print the script that makes a shell complete commands, models, options and values.
+
+\b
+bash: wan-async completion bash >> ~/.bashrc
+zsh:  wan-async completion zsh >> ~/.zshrc
+fish: wan-async completion fish > ~/.config/fish/completions/wan-async.fish
+"""
+
 _HEADS = ("model", "makes", "credits", "fields")
 _FIELD_HEADS = ("field", "", "allowed", "what it is")
 
 
 @click.command(help=_HELP)
 @click.argument("name", required=False, shell_complete=complete_model)
-@click.option("--json", "json_lines", is_flag=True, help="A line of JSON each: model, summary, credits, fields.")
-def command(*, name: str | None, json_lines: bool) -> int:
+@click.option("--json", "as_json", is_flag=True, help="A line of JSON each: model, summary, credits, fields.")
+def models_command(*, name: str | None, as_json: bool) -> int:
     """Print the catalogue, or one of it."""
     models = list(MODELS) if name is None else [known_model(name)]
-    if json_lines:
+    if as_json:
         for model in models:
             click.echo(msgspec.json.encode(_described(model)))
     elif name is None:
-        table(_HEADS, [(model, _summary(model), costs(model), _names(model)) for model in models])
+        table(_HEADS, [(model, summary(model), costs(model), _names(model)) for model in models])
     else:
         (model,) = models
         click.echo(f"{model}: {about(model)}\n\nPrice in credits: {costs(model)}.\n")
@@ -50,7 +60,7 @@ def _described(model: str) -> dict[str, Any]:
     tariff = MODELS[model].tariff
     return {
         "model": model,
-        "summary": _summary(model),
+        "summary": summary(model),
         "credits": list_price(model, {}),
         "prices": None if tariff is None else str(tariff),
         "fields": [_described_field(field) for field in fields_of(MODELS[model]).values()],
@@ -75,5 +85,27 @@ def _field_row(field: Field) -> tuple[str, ...]:
     return field.name, "required" if field.facts.required else "", field.allowed, field.facts.about
 
 
-def _summary(model: str) -> str:
+def about(model: str) -> str:
+    """The model in words, and the rules between its fields: its docstring without the fields."""
+    return (getdoc(MODELS[model]) or "").partition("Attributes:")[0].strip()
+
+
+def summary(model: str) -> str:
+    """The model in a line."""
     return about(model).partition("\n")[0]
+
+
+def costs(model: str) -> str:
+    """The list's prices, and what a task costs with the provider's defaults, as far as they are known."""
+    tariff, price = MODELS[model].tariff, list_price(model, {})
+    if tariff is None:
+        return "none is known"
+    return str(tariff) if price is None else f"{tariff}; {price:g} credits with the defaults"
+
+
+@click.command(help=_COMPLETION_HELP)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion_command(*, shell: str) -> int:
+    """Print the script."""
+    root = click.get_current_context().find_root().command
+    return shell_complete(root, {}, "wan-async", "_WAN_ASYNC_COMPLETE", f"{shell}_source")

@@ -1,19 +1,16 @@
-"""The command group, and how its errors end."""
+"""The command group: which commands there are, and where each is."""
 
 from __future__ import annotations
 
 import importlib
-import os
-import sys
 from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from .._version import __version__
-from .account import account_options
-from .common import debugging, of_file, with_common
-from .exits import Exit
+from .exits import Exit, ended_by
+from .options import account_options, with_common
 
 COMMANDS = {
     "demo": "Make clips on an emulator and show them; no key, no cost.",
@@ -34,7 +31,12 @@ COMMANDS = {
     "emulator": "Run the provider's emulator.",
     "completion": "Print what a shell needs to complete commands.",
 }
-"""Each is `command` in the module of its name, which is loaded when it is called."""
+_HOMES = {
+    **dict.fromkeys(("status", "wait", "download", "upload"), "tasks"),
+    **dict.fromkeys(("login", "credits", "limits"), "account"),
+    **dict.fromkeys(("models", "completion"), "models"),
+}
+"""The module of a command that is not in the one of its name: there it is `NAME_command`, loaded when it is called."""
 
 
 class _Lazy(click.Group):
@@ -50,7 +52,8 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        return with_common(importlib.import_module(f".{cmd_name}", __package__).command)
+        home = importlib.import_module(f".{_HOMES.get(cmd_name, cmd_name)}", __package__)
+        return with_common(getattr(home, f"{cmd_name}_command"))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -78,56 +81,9 @@ def run(arguments: Sequence[str]) -> int:
     try:
         ended: Any = with_common(root).main(list(arguments), prog_name="wan-async", standalone_mode=False)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - what is not printed is raised
-        if debugging(arguments):
+        if "--debug" in arguments:
             import traceback
 
             traceback.print_exception(error)
-        return _exit_of(error)
+        return ended_by(error)
     return ended if isinstance(ended, int) else Exit.OK
-
-
-def _exit_of(error: BaseException) -> Exit:
-    """The exit code of an error, which is printed as one line on stderr; what is nobody's fault but ours is raised."""
-    match error:
-        case click.exceptions.NoArgsIsHelpError():
-            click.echo(error.format_message(), err=True)
-            return Exit.USAGE
-        case click.ClickException():
-            return _fail(error.format_message(), Exit.USAGE)
-        case BrokenPipeError():
-            return _unheard()
-        case click.Abort(__cause__=KeyboardInterrupt()) | KeyboardInterrupt():
-            return _fail(_of_interrupt(error), Exit.INTERRUPTED)
-        case click.Abort():
-            return _fail("aborted; nothing was changed", Exit.INTERRUPTED)
-        case _:
-            return _of_ours(error)
-
-
-def _of_ours(error: BaseException) -> Exit:
-    from ..errors import WanError
-    from .exits import exit_of
-
-    if isinstance(error, WanError):
-        return _fail(str(error), exit_of(error))
-    if isinstance(error, OSError):
-        return _fail(of_file(error), Exit.USAGE)
-    raise error
-
-
-def _fail(message: str, code: Exit) -> Exit:
-    """One line, whatever the message holds."""
-    click.echo(f"wan-async: {' '.join(message.split())}", err=True)
-    return code
-
-
-def _of_interrupt(error: BaseException) -> str:
-    """The notes of the interrupted call (a task that was created), else that nothing was paid."""
-    notes = [note for one in (error, error.__cause__, error.__context__) for note in getattr(one, "__notes__", ())]
-    return f"interrupted; {'; '.join(notes)}" if notes else "interrupted; nothing was submitted"
-
-
-def _unheard() -> Exit:
-    """Whoever read the output is gone (`… | head`): end without a word, also when Python flushes at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return Exit.SOME_FAILED

@@ -1,24 +1,35 @@
-"""`wan-async run`: one clip, each model a command of its own."""
+"""`wan-async run`: one clip, each model a command of its own; and what a Ctrl-C leaves behind, in words.
+
+The clip is a batch of one, so that a Ctrl-C before the POST stops it and a later one tells the task.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from inspect import getdoc
-from typing import Any, cast
+import asyncio
+import shlex
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
 from click.shell_completion import CompletionItem
 
-from ..models import MODELS, input_from
-from ..prices import list_price
-from .account import account_options
-from .common import with_common
+from .._batch import Batch
+from .._batch.stages import price_of
+from .._client import WanClient
+from .._protocol import TaskRecord
+from ..errors import TaskFailedError, WanError
+from ..events import Event, Submitted
+from ..models import MODELS, WanInput, input_from
+from .client import client
+from .exits import Exit, say
 from .fields import PREFIX, Field, fields_of, known_model, option, typed
-from .loops import in_loop, loop_option
-from .one import Order, make
-from .parameters import seconds
-from .tasks import IN_JSON
+from .models import about, costs, summary
+from .options import account_options, quiet, seconds, with_common
+from .running import GRACE, in_loop, interruptible, loop_option
+from .tasks import clip_option, print_record, record_option
 
 
 class _Models(click.Group):
@@ -43,17 +54,18 @@ class _Models(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         model = cmd_name if cmd_name in MODELS else PREFIX + cmd_name
         if model in MODELS:
-            return with_common(_command(model, fields_of(MODELS[model]), getdoc(MODELS[model]) or ""))
+            doc = f"{about(model)}\n\nPrice in credits: {costs(model)}."
+            return with_common(_command(model, fields_of(MODELS[model]), doc))
         return with_common(_command(cmd_name, {}, "Any other model, with --custom: its fields are sent as they are."))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The models with what each makes, untouched by width."""
         with formatter.section("Models (`wan-async run MODEL --help` shows its fields)"):
-            formatter.write_dl([(name, _summary(PREFIX + name)) for name in self.list_commands(ctx)])
+            formatter.write_dl([(name, summary(PREFIX + name)) for name in self.list_commands(ctx)])
 
 
 @click.command(cls=_Models)
-def command() -> None:
+def run_command() -> None:
     """Make one clip, and print its link.
 
     Each model is a command with its fields as options, such as --prompt; a picture or video is a URL or a local file,
@@ -64,14 +76,14 @@ def command() -> None:
 def _command(model: str, fields: Mapping[str, Field], doc: str) -> click.Command:
     """The command of a model: its fields as options, and what is not a field."""
 
-    @click.command(help=_help(model, doc))
+    @click.command(help=doc)
     @click.argument("pairs", metavar="[FIELD=VALUE]...", nargs=-1)
     @click.option("--input", "text", metavar="JSON", help="Fields as a JSON object.")
-    @click.option("-o", "--output", metavar="PATH", help="Download: to a folder (that exists, or ends in /) or a file.")
-    @click.option("--open", "opened", is_flag=True, help="Show it, once it is made.")
+    @clip_option
+    @click.option("--open", "show", is_flag=True, help="Show it, once it is made.")
     @click.option("--max-wait", type=seconds, metavar="SECONDS", help="How long to wait once the task is created.")
     @click.option("--custom", is_flag=True, help="Let fields pass that this version does not know.")
-    @click.option("--json", "json_line", is_flag=True, help=IN_JSON)
+    @record_option
     @account_options
     @loop_option
     def made(
@@ -79,42 +91,17 @@ def _command(model: str, fields: Mapping[str, Field], doc: str) -> click.Command
         pairs: Sequence[str],
         text: str | None,
         output: str | None,
-        opened: bool,
+        show: bool,
         max_wait: float | None,
         custom: bool,
-        json_line: bool,
+        as_json: bool,
         **options: Any,
     ) -> int:
         task_input = input_from(model, _together(fields, pairs, text, options), custom=custom)
-        return in_loop(make(Order(task_input, output, max_wait, json_line, opened)))
+        return in_loop(_make(Order(task_input, output, max_wait, as_json, show)))
 
     made.params[1:1] = [option(field) for field in fields.values()]
     return made
-
-
-def _help(model: str, doc: str) -> str:
-    return f"{_about(doc)}\n\nPrice in credits: {costs(model)}." if model in MODELS else doc
-
-
-def about(model: str) -> str:
-    """The model in words, and the rules between its fields: its docstring without the fields."""
-    return _about(getdoc(MODELS[model]) or "")
-
-
-def _about(doc: str) -> str:
-    return doc.partition("Attributes:")[0].strip()
-
-
-def costs(model: str) -> str:
-    """The list's prices, and what a task costs with the provider's defaults, as far as they are known."""
-    tariff, price = MODELS[model].tariff, list_price(model, {})
-    if tariff is None:
-        return "none is known"
-    return str(tariff) if price is None else f"{tariff}; {price:g} credits with the defaults"
-
-
-def _summary(model: str) -> str:
-    return about(model).partition("\n")[0]
 
 
 def _together(
@@ -132,10 +119,7 @@ def _together(
 
 def _options(options: Mapping[str, Any]) -> dict[str, Any]:
     given = {name: value for name, value in options.items() if value not in (None, ())}
-    return {
-        name: list(cast("tuple[Any, ...]", value)) if isinstance(value, tuple) else value
-        for name, value in given.items()
-    }
+    return {name: [*value] if isinstance(value, tuple) else value for name, value in given.items()}
 
 
 def _pairs(fields: Mapping[str, Field], pairs: Sequence[str]) -> dict[str, Any]:
@@ -156,3 +140,117 @@ def _object(text: str | None) -> dict[str, Any]:
         return {} if text is None else msgspec.json.decode(text, type=dict[str, Any])
     except msgspec.MsgspecError as error:
         raise click.BadParameter(f"{error}; allowed: a JSON object", param_hint="--input") from None
+
+
+class Order(msgspec.Struct, frozen=True):
+    """A clip to be made by `run`: its input, its file, seconds to wait, and the form of what is printed."""
+
+    input: WanInput
+    output: str | None
+    max_wait: float | None
+    as_json: bool
+    show: bool
+
+    @property
+    def price(self) -> str:
+        """The price in words; nothing where none is known."""
+        price = price_of(self.input)
+        return "" if price is None else f", {price:.10g} credits by the price list"
+
+    def later(self, task_id: str) -> str:
+        """The command that gets the clip."""
+        words = ["wan-async", "wait", task_id, *(() if self.output is None else ("--output", self.output))]
+        return shlex.join(words)
+
+
+class _Created:
+    """Hears of the task's creation: prints its id at once, for whatever happens next, it is paid for."""
+
+    def __init__(self) -> None:
+        self.task_id: str | None = None
+        self.record: TaskRecord | None = None
+        self.interrupted = asyncio.Event()
+        self._task = asyncio.current_task()
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Submitted):
+            self.task_id = event.task_id
+            if not quiet():
+                click.echo(f"task {event.task_id}", err=True)
+            self._leave_if_interrupted()
+
+    def interrupt(self, batch: Batch) -> None:
+        """Submit nothing any more; leave as soon as the answer to what is in the air is there."""
+        self.interrupted.set()
+        batch.stop()
+        self._leave_if_interrupted()
+        asyncio.get_running_loop().call_later(GRACE, self._cancel)
+
+    def _leave_if_interrupted(self) -> None:
+        if self.interrupted.is_set() and self.task_id is not None:
+            self._cancel()
+
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+
+async def _make(asked: Order) -> Exit:
+    """Make the clip and print what came of it; WanError as the item's."""
+    if asked.output is not None:
+        from .._transfers import check_output  # with anyio, which `--help` does without
+
+        await check_output(asked.output, "--output")  # before anything is paid
+    created = _Created()
+    try:
+        async with _running(asked, created) as (wan, batch):
+            outcome = await anext(aiter(batch), None)
+            if outcome is None:
+                say("interrupted; nothing was submitted")
+                return Exit.INTERRUPTED
+            record = created.record = outcome.unwrap()
+            path = None if asked.output is None else await wan.download(record, asked.output)
+    except WanError as error:
+        if created.task_id is not None and not isinstance(error, TaskFailedError):
+            _tell_what_is_paid(asked, created.task_id, created.record)
+        raise
+    except asyncio.CancelledError:
+        if not created.interrupted.is_set():
+            raise
+        return _left(asked, created.task_id)
+    _print(asked, record, path)
+    return Exit.OK
+
+
+@asynccontextmanager
+async def _running(asked: Order, created: _Created) -> AsyncGenerator[tuple[WanClient, Batch]]:
+    """A batch of one, which knows what may be stopped and what is in the air."""
+    wan = client(created)
+    batch = wan.batch([("run", asked.input)], max_wait=asked.max_wait)
+    async with wan, batch:
+        with interruptible(lambda: created.interrupt(batch)):
+            yield wan, batch
+
+
+def _tell_what_is_paid(asked: Order, task_id: str, record: TaskRecord | None) -> None:
+    """Before the error: the clip's link, if there is one, and the command that gets the clip."""
+    if record is not None:
+        print_record(record, as_json=asked.as_json)
+    say(f"task {task_id} is paid for; its clip: {asked.later(task_id)}")
+
+
+def _left(asked: Order, task_id: str | None) -> Exit:
+    if task_id is None:
+        words = "interrupted while the submission was in the air: it may have been created and charged"
+        say(f"{words}; nothing tells its id")
+        return Exit.UNKNOWN
+    say(f"interrupted; task {task_id} was created{asked.price} and goes on; its clip: {asked.later(task_id)}")
+    return Exit.INTERRUPTED
+
+
+def _print(asked: Order, record: TaskRecord, path: Path | None) -> None:
+    print_record(record, as_json=asked.as_json)
+    if path is not None:
+        click.echo(path, err=asked.as_json)
+    if asked.show:
+        click.launch(str(path or record.url or ""))

@@ -1,16 +1,65 @@
-"""Ctrl-C, SIGTERM, Ctrl-Break and a closed terminal, on every system: the first asks to stop, the second leaves."""
+"""A command at work: its event loop (asyncio's, or uvloop's where it is asked for), and the signals that end it.
+
+Ctrl-C, SIGTERM, Ctrl-Break and a closed terminal, on every system: the first asks to stop, the second leaves.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, TypeVar
+
+import click
+
+from .options import given, keep, kept
+
+T = TypeVar("T")
 
 GRACE = 2.0
 """Seconds for submissions in the air to be answered: those on record took 0.48 s, at the median."""
 _NAMES = ("SIGINT", "SIGTERM", "SIGBREAK")
 _SIGNALS: list[signal.Signals] = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
+
+
+def _keep_factory(context: click.Context, option: click.Parameter, asked: bool) -> None:
+    """Find uvloop now, where nothing was read or sent yet."""
+    if not asked:
+        return
+    try:
+        import uvloop
+    except ModuleNotFoundError:
+        why = "uvloop is not installed, and does not exist for Windows: pip install 'wan-async[uvloop]'"
+        why += ", or leave out --uvloop and WAN_ASYNC_UVLOOP"
+        raise click.BadParameter(why) from None
+    keep(context, option, uvloop.new_event_loop)
+
+
+loop_option = kept(
+    "--uvloop/--no-uvloop",
+    default=False,
+    envvar="WAN_ASYNC_UVLOOP",
+    show_envvar=True,
+    callback=_keep_factory,
+    help="Run on uvloop's event loop: less CPU per call.",
+)
+"""Adds `--uvloop`; `in_loop` obeys it."""
+
+
+def in_loop(main: Coroutine[Any, Any, T]) -> T:
+    """Run `main` to its end in an event loop of the kind that the running command was asked for."""
+    with asyncio.Runner(loop_factory=given("uvloop")) as runner:
+        return runner.run(main)
+
+
+async def served(server: AbstractAsyncContextManager[str]) -> None:
+    """Print the URL of what is served, until Ctrl-C."""
+    with interrupted() as stopped:
+        async with server as url:
+            click.echo(url)
+            await stopped.wait()
 
 
 class Interrupts:

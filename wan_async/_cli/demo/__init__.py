@@ -1,4 +1,7 @@
-"""`wan-async demo`: a batch of five models against the bundled emulator, over real HTTP, and a page of it."""
+"""`wan-async demo`: a batch of five models against the bundled emulator, over real HTTP, and a page of it.
+
+`scenes` are its inputs, `page` shows what became of them.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,13 @@ from pathlib import Path
 
 import click
 
-from .._batch import Batch, Outcome
-from .._client import WanClient
-from .._progress import Display, Follow, display_on, showing
-from ..errors import ConfigurationError
-from .exits import Exit
+from ..._batch import Batch, Outcome
+from ..._client import WanClient
+from ..._progress import Display, Follow, display_on, showing
+from ...errors import ConfigurationError
+from ..exits import Exit
+from ..options import Whole, seconds
 from .page import GENERATOR, Headline, write_page
-from .parameters import Whole, seconds
 
 _KEY = "demo-key"
 _EVERY = 1.0
@@ -33,7 +36,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--seconds", "mean", type=seconds, default="6", show_default=True, help="How long a clip takes to make.")
 @click.option("--seed", type=int, default=26, show_default=True, help="Of the clips' times.")
 @click.option("--open/--no-open", "open_page", default=True, help="Open the page in a browser, on a desktop.")
-def command(output: Path, clips: int, mean: float, seed: int, *, open_page: bool) -> int:
+def demo_command(output: Path, clips: int, mean: float, seed: int, *, open_page: bool) -> int:
     """Make 24 clips of five models on this computer: no key, no network, no credits.
 
     Starts the provider's emulator on loopback, makes the clips over real HTTP within its limit of 20 new tasks per 10
@@ -66,7 +69,7 @@ def _is_demo(folder: Path) -> bool:
 
 
 async def _make(folder: Path, clips: int, mean: float, seed: int) -> list[Outcome]:
-    from ..emulator import Emulator
+    from ...emulator import Emulator
     from .scenes import FAULTS, scenes
 
     emulator = Emulator(key=_KEY, seconds=(mean, mean * _SPREAD), seed=seed, faults=FAULTS)

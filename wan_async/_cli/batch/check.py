@@ -1,27 +1,38 @@
-"""The check before anything is paid: every line is read, and its key kept in a temporary file, not in memory.
+"""The check before anything is paid: every row is read, and its key kept in a temporary file, not in memory.
 
-A line without a key gets the one that the journal would make, by the journal's own code. While the batch runs, the
-same file is read again; a line that is not as it was checked stops the batch.
+A row without a key gets the one that the journal would make, by the journal's own code. Then the price is told, and a
+journal of others refused. While the batch runs, the same file is read `again`; a row that is not as it was checked
+stops the batch.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
+import shlex
 import sqlite3
+import sys
 from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
+import click
 import msgspec
 
-from .._batch import Outcome
-from .._batch.stages import price_of
-from .._journal.sqlite.keys import KeyMaker
-from ..errors import ConfigurationError, InvalidInputError, WanError
-from ..models import WanInput
-from .reading import rows
-from .rows import InputLine, Reading
+from ..._batch import Outcome
+from ..._batch.stages import price_of
+from ..._journal import Journal
+from ..._journal.sqlite.keys import KeyMaker
+from ..._policy.settings import RateLimit
+from ...errors import ConfigurationError, InvalidInputError, JournalError, WanError
+from ...models import WanInput
+from ..options import number
+from .files import STDIN, STDOUT, Places, namesakes
+from .rows import InputLine, Reading, rows
 
+_SHOWN = 100
+"""Bad rows that are printed."""
 # `input` is a digest, which makes a million rows some 130 MB.
 _DDL = """
 PRAGMA cache_size = -32768;
@@ -30,7 +41,6 @@ PRAGMA synchronous = OFF;
 CREATE TABLE item (line INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, model TEXT NOT NULL, input TEXT NOT NULL);
 """
 _ADD = "INSERT INTO item VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
-
 
 Refuse: TypeAlias = Callable[[int, InvalidInputError], None]
 """Hears of a bad row: its number, and what is wrong with it."""
@@ -149,20 +159,94 @@ def check(file: BinaryIO, checked: Checked, refuse: Refuse, reading: Reading, *,
         ConfigurationError: the file as a whole cannot be read.
     """
     found = Sum()
-    for number, line in rows(file, reading):
+    for at, line in rows(file, reading):
         try:
             if isinstance(line, InvalidInputError):
                 raise line
             price = price_of(line.input)
             if priced and price is None:
                 raise InvalidInputError("model", line.input.model, "with a budget, what has a list price")
-            checked.add(number, line)
+            checked.add(at, line)
         except InvalidInputError as error:
             found.bad += 1
-            refuse(number, error)
+            refuse(at, error)
         else:
             found.add(line.input.model, price)
     return found
+
+
+def checked_rows(source: str, file: BinaryIO, checked: Checked, reading: Reading, *, priced: bool) -> Sum:
+    """Check every row; bad ones are printed.
+
+    Raises:
+        ConfigurationError: there are bad rows.
+    """
+    name, shown = "stdin" if source == STDIN else source, itertools.count()
+
+    def print_bad(line: int, error: InvalidInputError) -> None:
+        if next(shown) < _SHOWN:
+            click.echo(f"{name}:{line}: {error}", err=True)
+
+    found = check(file, checked, print_bad, reading, priced=priced)
+    if found.bad:
+        more = f", {found.bad - _SHOWN} of them not shown" if found.bad > _SHOWN else ""
+        read_as = "; each was read as a line of JSON, --format csv or tsv reads a table" if reading.guessed else ""
+        words = f"{found.bad:,} of {found.good + found.bad:,} lines are bad{more}; nothing was sent{read_as}"
+        raise ConfigurationError(words)
+    return found
+
+
+def print_dry_run(found: Sum, repeated: int, limit: RateLimit, *, as_json: bool) -> None:
+    """Print what a run would cost and how long the limit makes it take, at least."""
+    minutes = found.good / (limit.n * limit.share) * limit.per / 60
+    if as_json:
+        report = {"rows": found.good, "credits": found.credits, "unpriced": found.unpriced, "repeated": repeated}
+        click.echo(msgspec.json.encode({**report, "minutes": round(minutes, 2), "models": found.by_model}))
+        return
+    unpriced = f", and {found.unpriced} without a list price" if found.unpriced else ""
+    lines = "line is" if found.good == 1 else "lines are"
+    click.echo(f"{found.good:,} {lines} good: {number(found.credits)} credits by the price list{unpriced}")
+    if len(found.by_model) > 1:
+        for model, priced in found.by_model.items():
+            click.echo(f"  {priced.rows:>9,} {model}: {number(priced.credits)} credits")
+    if repeated:
+        click.echo(f"{repeated:,} of them ask for what an earlier line asks for too: each is made and paid for")
+    if found.good > limit.n:
+        click.echo(f"at {limit.n} per {limit.per:g} s they take {number(round(minutes, 1))} minutes to submit")
+
+
+def confirm(found: Sum, files: Places, *, above: float) -> None:
+    """On a terminal, ask before more credits than `above` may be spent.
+
+    Raises:
+        click.Abort: the answer is no.
+    """
+    left = found.credits - files.charged()
+    if left > above and sys.stdin.isatty() and sys.stderr.isatty():
+        click.confirm(f"Up to {number(left)} credits by the price list: make them?", abort=True, err=True)
+
+
+def refuse_others_journal(source: str, output: str | None, files: Places, checked: Checked) -> None:
+    """Refuse a default journal that was made for a file beside this one that is called the same but for its ending.
+
+    Raises:
+        ConfigurationError: no row of INPUT is in it: it would mix what two batches make, and count the other's credits.
+    """
+    journal = files.journal
+    others = namesakes(source, output)
+    if not others or not isinstance(journal, Path) or not journal.exists():
+        return
+    with contextlib.suppress(JournalError), Journal.open_readonly(journal) as opened:
+        made = opened.entries()
+        first = next(made, None)
+        if first is None or any(checked.line(one.key, one.model, one.input) for one in itertools.chain((first,), made)):
+            return
+        beside = source if output in (None, STDOUT) else output
+        apart = f"--output {beside}.out.jsonl" if output is None else f"--journal {beside}.db"
+        told = f"{journal} is the journal of other rows, perhaps of {others[0].name}"
+        raise ConfigurationError(
+            f"{told}: {apart} keeps these apart, --journal {shlex.quote(str(journal))} goes on with it"
+        )
 
 
 def again(file: BinaryIO, checked: Checked, reading: Reading) -> Iterator[tuple[str, WanInput]]:
@@ -171,10 +255,10 @@ def again(file: BinaryIO, checked: Checked, reading: Reading) -> Iterator[tuple[
     Raises:
         ConfigurationError: a row is not as it was checked.
     """
-    for number, line in rows(file, reading):
-        key = None if isinstance(line, InvalidInputError) else checked.key(number, line)
+    for at, line in rows(file, reading):
+        key = None if isinstance(line, InvalidInputError) else checked.key(at, line)
         if isinstance(line, InvalidInputError) or key is None:
-            raise ConfigurationError(f"line {number} was changed while the batch ran; nothing more was sent")
+            raise ConfigurationError(f"line {at} was changed while the batch ran; nothing more was sent")
         yield key, line.input
 
 

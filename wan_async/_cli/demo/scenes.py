@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import UNSET
 
-from ..emulator import Fault
-from ..models import (
+from ...emulator import Fault
+from ...models import (
     Wan22AnimateMove,
     Wan22AnimateReplace,
     Wan22ImageToVideoTurbo,

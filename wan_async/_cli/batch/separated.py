@@ -10,11 +10,12 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from .._inputs.checks import did_you_mean
-from ..errors import ConfigurationError, InvalidInputError
-from ..models import MODELS
-from .fields import fields_named, fields_of, typed
-from .rows import InputLine, InputRow, Reading, not_utf8
+from ..._inputs.checks import did_you_mean
+from ...errors import ConfigurationError, InvalidInputError
+from ...models import MODELS
+from ..fields import fields_named, fields_of, typed
+from .files import not_utf8
+from .rows import InputLine, InputRow, Reading
 
 _MODEL, _KEY = "model", "key"
 _NOTHING: list[str] = []

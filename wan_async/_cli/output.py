@@ -1,17 +1,21 @@
-"""Rows as files: JSONL, CSV, TSV or Parquet, by the file's name. A file takes its place only when it is whole."""
+"""Rows out: a table for people, lines of JSON, or a file in the format of its name, there only when it is whole."""
 
 from __future__ import annotations
 
 import csv
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import click
 import msgspec
 
 from ..errors import ConfigurationError
+
+T = TypeVar("T")
 
 Rows: TypeAlias = Iterable[Mapping[str, Any]]
 Columns: TypeAlias = Mapping[str, type]
@@ -47,7 +51,7 @@ def write(path: Path, columns: Columns, rows: Rows) -> int:
     part = path.with_name(f"{path.name}.new")
     counted = _Counted(rows)
     try:
-        _writer(path.suffix.lower())(part, columns, counted)
+        _WRITERS.get(path.suffix.lower(), _write_lines)(part, columns, counted)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -62,29 +66,17 @@ def echo(columns: Columns, rows: Rows) -> int:
     return counted.count
 
 
-class _Counted:
+class _Counted(Generic[T]):
     """Rows, and how many went by."""
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: Iterable[T]) -> None:
         self._rows = rows
         self.count = 0
 
-    def __iter__(self) -> Iterator[Mapping[str, Any]]:
+    def __iter__(self) -> Iterator[T]:
         for row in self._rows:
             self.count += 1
             yield row
-
-
-def _writer(ending: str) -> Callable[[Path, Columns, Rows], None]:
-    match ending:
-        case ".csv":
-            return lambda path, columns, rows: _write_separated(path, columns, rows, ",")
-        case ".tsv":
-            return lambda path, columns, rows: _write_separated(path, columns, rows, "\t")
-        case ".parquet":
-            return _write_parquet
-        case _:
-            return _write_lines
 
 
 def _write_lines(path: Path, columns: Columns, rows: Rows) -> None:
@@ -93,9 +85,9 @@ def _write_lines(path: Path, columns: Columns, rows: Rows) -> None:
             file.write(_encode({name: row.get(name) for name in columns}) + b"\n")
 
 
-def _write_separated(path: Path, columns: Columns, rows: Rows, separator: str) -> None:
+def _write_separated(delimiter: str, path: Path, columns: Columns, rows: Rows) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, delimiter=separator)
+        writer = csv.writer(file, delimiter=delimiter)
         writer.writerow(columns)
         writer.writerows([_cell(row.get(name)) for name in columns] for row in rows)
 
@@ -117,6 +109,13 @@ def _write_parquet(path: Path, columns: Columns, rows: Rows) -> None:
             writer.write_table(pa.Table.from_pylist([dict(row) for row in group], schema=schema))
 
 
+_WRITERS: Mapping[str, Callable[[Path, Columns, Rows], None]] = {
+    ".csv": partial(_write_separated, ","),
+    ".tsv": partial(_write_separated, "\t"),
+    ".parquet": _write_parquet,
+}
+
+
 def _arrow() -> tuple[Any, Any]:
     try:
         import pyarrow as pa  # pyright: ignore[reportMissingTypeStubs]
@@ -124,3 +123,27 @@ def _arrow() -> tuple[Any, Any]:
     except ModuleNotFoundError:
         raise ConfigurationError("pyarrow is not installed: pip install 'wan-async[parquet]'") from None
     return pa, pq
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> int:
+    """Print rows under their heads, without the heads on a pipe; how many."""
+    if sys.stdout.isatty():
+        return _drawn(heads, list(rows))
+    counted = _Counted(rows)
+    for row in counted:
+        click.echo("\t".join(row))
+    return counted.count
+
+
+def _drawn(heads: Sequence[str], rows: list[Sequence[str]]) -> int:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=None, padding=(0, 2, 0, 0))
+    for head in heads:
+        drawn.add_column(head, overflow="fold")
+    for row in rows:
+        drawn.add_row(*map(Text, row))
+    Console().print(drawn)
+    return len(rows)
