@@ -117,7 +117,7 @@ def read_created(answer: Answer) -> str:
     try:
         created = _decode_created(answer.body)
         if created.code == 200:
-            return created.data.taskId  # the usual answer, 0.5 µs less than the way of all
+            return created.data.taskId  # the usual answer, in a tenth of the time of all others
     except (msgspec.MsgspecError, ValueError, RecursionError):
         pass
     envelope = _envelope(answer)

@@ -212,9 +212,8 @@ def milliseconds(value: Any) -> float | None:
         return None
 
 
-def when(value: Any) -> datetime | None:
-    """An aware time."""
-    given = milliseconds(value)
+def utc(given: float | None) -> datetime | None:
+    """The aware time of Unix milliseconds, None for one that a datetime does not know."""
     try:
         return None if given is None else datetime.fromtimestamp(given / 1000, UTC)
     except (ValueError, OverflowError, OSError):

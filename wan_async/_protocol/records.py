@@ -13,14 +13,14 @@ it is read again before it is believed: a task that is given up too early is pai
 from __future__ import annotations
 
 import enum
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, cast
 
 import msgspec
 
 from .._html import card
 from .._inputs.web_models import WebModel
-from .parts import ShownRequest, as_text, id_of, links_of, milliseconds, number, request_of, when
+from .parts import ShownRequest, as_text, id_of, links_of, milliseconds, number, request_of, utc
 from .tokens import TOKEN
 
 _NO_REASON = frozenset({"", "0", "200", "null", "none", "ok", "success"})
@@ -118,8 +118,6 @@ _STATES = {state.value: state for state in TaskState}
 
 
 _Amount = Annotated[float, msgspec.Meta(ge=0)]
-_Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=253402300799999)]
-"""Up to the end of the year 9999, the last that a datetime knows."""
 
 
 class _Usual(msgspec.Struct):
@@ -133,8 +131,8 @@ class _Usual(msgspec.Struct):
     failCode: str | None = None
     failMsg: str | None = None
     costTime: _Amount | None = None
-    createTime: _Milliseconds | None = None
-    completeTime: _Milliseconds | None = None
+    createTime: _Amount | None = None
+    completeTime: _Amount | None = None
     creditsConsumed: _Amount | None = None
     progress: Annotated[int, msgspec.Meta(ge=0, le=100)] | None = None
 
@@ -153,7 +151,7 @@ _decode_result = msgspec.json.Decoder(_UsualResult).decode
 
 
 def usual_record(body: bytes) -> TaskRecord | None:
-    """The record of an answer that is as documented, else None: what `from_wire` gives, for 3 µs less of 6."""
+    """The record of an answer that is as documented, else None: what `from_wire` gives, in 40 % of its time."""
     try:
         answer = _decode_usual(body)
         wire = answer.data
@@ -162,12 +160,34 @@ def usual_record(body: bytes) -> TaskRecord | None:
         urls = _decode_result(wire.resultJson).resultUrls if wire.resultJson else ()
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
-    created, completed = wire.createTime, wire.completeTime
     links = tuple([url for url in urls if url])
     if not links and wire.state == TaskState.SUCCESS:
         return None  # they may stand elsewhere
+    return _record(wire, links)
+
+
+def from_wire(data: dict[str, Any]) -> TaskRecord:
+    """Read a record: each part that can be read, as it would usually stand there."""
+    progress = number(data.get("progress"))
+    wire = _Usual(
+        taskId=id_of(data) or "",
+        model=as_text(data.get("model")) or "",
+        state=data.get("state", ""),
+        param=data.get("param"),
+        failCode=data.get("failCode"),
+        failMsg=data.get("failMsg"),
+        costTime=number(data.get("costTime")),
+        createTime=milliseconds(data.get("createTime")),
+        completeTime=milliseconds(data.get("completeTime")),
+        creditsConsumed=number(data.get("creditsConsumed")),
+        progress=None if progress is None or progress > 100 else int(progress),
+    )
+    return _record(wire, links_of(data, ended=_word(wire.state) == TaskState.SUCCESS))
+
+
+def _record(wire: _Usual, links: tuple[str, ...]) -> TaskRecord:
     code, message = as_text(wire.failCode), as_text(wire.failMsg)
-    state, word = _state(wire.state, links, completed, code, message)
+    state, word = _state(wire.state, links, wire.completeTime, code, message)
     return TaskRecord(
         task_id=wire.taskId,
         model=wire.model,
@@ -177,37 +197,10 @@ def usual_record(body: bytes) -> TaskRecord | None:
         fail_code=code,
         fail_message=message,
         cost_time=wire.costTime,
-        created_at=None if created is None else datetime.fromtimestamp(created / 1000, UTC),
-        completed_at=None if completed is None else datetime.fromtimestamp(completed / 1000, UTC),
+        created_at=utc(wire.createTime),
+        completed_at=utc(wire.completeTime),
         credits=wire.creditsConsumed,
         progress=wire.progress,
-        provider_state=word,
-    )
-
-
-def from_wire(data: dict[str, Any]) -> TaskRecord:
-    """Read a record."""
-    links = links_of(data, ended=_word(data.get("state")) == TaskState.SUCCESS)
-    code, message, completed = (
-        as_text(data.get("failCode")),
-        as_text(data.get("failMsg")),
-        milliseconds(data.get("completeTime")),
-    )
-    state, word = _state(data.get("state"), links, completed, code, message)
-    progress = number(data.get("progress"))
-    return TaskRecord(
-        task_id=id_of(data) or "",
-        model=as_text(data.get("model")) or "",
-        state=state,
-        urls=links,
-        request=request_of(data.get("param")),
-        fail_code=code,
-        fail_message=message,
-        cost_time=number(data.get("costTime")),
-        created_at=when(data.get("createTime")),
-        completed_at=when(data.get("completeTime")),
-        credits=number(data.get("creditsConsumed")),
-        progress=None if progress is None or progress > 100 else int(progress),
         provider_state=word,
     )
 
