@@ -18,7 +18,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from wan_async import CallbackReply, Callbacks
-from wan_async._callbacks.asgi import ASGIApp, AsgiMessage, receiver
+from wan_async._callbacks.asgi import ASGIApp, AsgiMessage, Receiver
 from wan_async._protocol.callbacks import MAX_BODY, WakeUp
 from wan_async.integrations.receiver import receiving
 
@@ -148,7 +148,7 @@ async def test_a_sender_that_is_gone_gets_no_answer_and_tells_nothing() -> None:
     async def take(*_: object, **__: object) -> CallbackReply:
         raise AssertionError("half a body was taken")
 
-    app: ASGIApp = receiver(take)
+    app: ASGIApp = Receiver(take)
     await app({"type": "http", "method": "POST", "headers": []}, receive, send)
     assert sent == []
 

@@ -31,8 +31,11 @@ class TakeCallback(Protocol):
     async def __call__(self, headers: Mapping[str, str], body: bytes, *, url: str | None = None) -> CallbackReply: ...
 
 
-class _Receiver:
-    """An object, since Starlette takes a function for an endpoint that is given a request."""
+class Receiver:
+    """An ASGI application that hands POSTed callbacks to `take`, whatever their path.
+
+    It is an object, since Starlette takes a function for an endpoint that is given a request.
+    """
 
     def __init__(self, take: TakeCallback) -> None:
         self._take = take
@@ -60,11 +63,6 @@ class _Receiver:
             query: bytes = scope.get("query_string", b"")
             reply = await self._take(headers, body, url=f"?{query.decode('latin-1')}")
             await _answer(send, reply.status, reply.body)
-
-
-def receiver(take: TakeCallback) -> ASGIApp:
-    """An ASGI application that hands POSTed callbacks to `take`, whatever their path."""
-    return _Receiver(take)
 
 
 def starlette_route(path: str, app: ASGIApp) -> BaseRoute:

@@ -145,9 +145,9 @@ class Callbacks:
         A provider follows no redirect, so mounted in Starlette or FastAPI it needs `Callbacks("https://…/wan/")`, with
         the slash. `asgi_route` needs no such care.
         """
-        from .asgi import receiver
+        from .asgi import Receiver
 
-        return receiver(self.receive)
+        return Receiver(self.receive)
 
     def asgi_route(self, path: str) -> BaseRoute:
         """A route of Starlette and FastAPI at `path`, with and without a slash at its end.
@@ -161,9 +161,9 @@ class Callbacks:
         Raises:
             ConfigurationError: the path does not begin with a slash, or Starlette is not installed.
         """
-        from .asgi import receiver, starlette_route
+        from .asgi import Receiver, starlette_route
 
-        return starlette_route(path, receiver(self.receive))
+        return starlette_route(path, Receiver(self.receive))
 
     def _is_replay(self, proof: str) -> bool:
         """True if this signature came before within the window."""

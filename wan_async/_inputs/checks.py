@@ -63,8 +63,7 @@ def check_fields(struct: msgspec.Struct) -> None:
 def newer_fields(cls: type[msgspec.Struct]) -> frozenset[str]:
     """The fields that the provider has added since the class was first written."""
     fields = cast("inspect.StructType", inspect.type_info(cls)).fields
-    nodes = {field.name: field.type for field in fields}
-    return frozenset(name for name, node in nodes.items() if isinstance(node, inspect.Metadata) and is_newer(node))
+    return frozenset(one.name for one in fields if isinstance(one.type, inspect.Metadata) and is_newer(one.type))
 
 
 def check_extra(extra: Iterable[str], names: Collection[str]) -> None:
