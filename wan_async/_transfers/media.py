@@ -107,11 +107,6 @@ def _framed_sound(head: bytes) -> str | None:
     return "audio/mpeg" if is_layer_3 and head[2] & 0xF0 != 0xF0 and head[2] & 0x0C != 0x0C else None
 
 
-def guessed_type(head: bytes, name: str) -> str:
-    """The type by the content, else by the name."""
-    return known_or_named(media_type(head), name)
-
-
 def known_or_named(found: str, name: str) -> str:
     """The type that was found, else that of the name."""
     return (mimetypes.guess_type(name)[0] or UNKNOWN) if found == UNKNOWN else found

@@ -20,7 +20,7 @@ from .._words import one_line
 from ..errors import ConfigurationError, TransportError
 from ..events import Downloaded
 from .fetch import StartAnew
-from .media import guessed_type, suffix_of
+from .media import known_or_named, media_type, suffix_of
 
 if TYPE_CHECKING:
     from .._protocol import TaskRecord
@@ -110,7 +110,7 @@ class StoreFolder:
 
         head = await fetch.gathered(SMALL + 1)
         name = f"{stem}{suffix_of(link, head)}"
-        options: dict[str, Any] = {"attributes": {"Content-Type": guessed_type(head, name)}}
+        options: dict[str, Any] = {"attributes": {"Content-Type": known_or_named(media_type(head), name)}}
         content = head if len(head) <= SMALL else _pieces(head, fetch)
         if len(head) > SMALL:
             options |= {"use_multipart": True, "chunk_size": PART, "max_concurrency": PARTS_AT_ONCE}
