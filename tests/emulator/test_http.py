@@ -9,6 +9,7 @@ import hmac
 import io
 import logging
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
@@ -196,6 +197,25 @@ async def test_callbacks_are_signed_and_tell_success() -> None:
     text = f"{body['data']['taskId']}.{headers['X-Webhook-Timestamp']}"
     expected = base64.b64encode(hmac.new(b"w", text.encode(), hashlib.sha256).digest()).decode()
     assert headers["X-Webhook-Signature"] == expected
+
+
+async def test_callbacks_go_on_when_another_way_to_the_same_emulator_ends() -> None:
+    provider, got = Emulator(seconds=0.02), list[str]()
+
+    async def post(url: str, headers: Mapping[str, str], body: bytes) -> int:
+        got.append(url)
+        return 200
+
+    ways = [provider.transport(post=post) for _ in range(2)]
+    for way in ways:
+        await WanClient("k", base_url="http://h", pool=way).credits()
+    await ways[1].aclose()
+    task = await WanClient("k", base_url="http://h", pool=ways[0]).submit(
+        Wan22TextToVideoTurbo(prompt="a"), callback_url="http://h/cb"
+    )
+    await asyncio.sleep(0.1)
+    assert (task.id in provider.tasks, got) == (True, ["http://h/cb"])
+    await ways[0].aclose()
 
 
 async def test_callbacks_tell_failure_are_repeated_and_doubled_on_demand() -> None:

@@ -46,12 +46,12 @@ class Dispatcher:
 
     def start(self) -> None:
         """Begin to send, in the running event loop."""
-        self._jobs.on_ending = self._wake.set
+        self._jobs.on_ending.add(self._wake.set)
         self._spawn(self._watch())
 
     async def stop(self) -> None:
         """Send no more; what is under way is dropped."""
-        self._jobs.on_ending = lambda: None
+        self._jobs.on_ending.discard(self._wake.set)
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
@@ -67,8 +67,9 @@ class Dispatcher:
             now = self._clock.now()
             self._jobs.settle(now)
             while self._jobs.callbacks:
+                callback = self._jobs.callbacks.popleft()  # before the wait: another dispatcher may take the rest
                 await self._slots.acquire()
-                self._spawn(self._deliver(self._jobs.callbacks.popleft()))
+                self._spawn(self._deliver(callback))
             await self._rest(self._jobs.next_ending - self._clock.now())
 
     async def _rest(self, seconds: float) -> None:

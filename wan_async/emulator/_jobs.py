@@ -37,7 +37,7 @@ class Jobs:
     Attributes:
         tasks: by id.
         callbacks: those that are due.
-        on_ending: called when an ending is to come that `settle` has to do with.
+        on_ending: those called when an ending is to come that `settle` has to do with.
         base_url: what the links to clips begin with.
     """
 
@@ -53,7 +53,7 @@ class Jobs:
     ) -> None:
         self.tasks: dict[str, Task] = {}
         self.callbacks: deque[Callback] = deque()
-        self.on_ending: Callable[[], None] = lambda: None
+        self.on_ending: set[Callable[[], None]] = set()
         self.base_url = ""
         self.schemas: Schemas = schemas
         self.faults: FaultPlan = faults
@@ -140,7 +140,8 @@ class Jobs:
     def _await_ending(self, task: Task) -> None:
         if task.ends < math.inf and (task.failure is not None or task.callback_url is not None):
             heapq.heappush(self._endings, (task.ends, len(self.tasks), task))
-            self.on_ending()
+            for notify in self.on_ending:
+                notify()
 
     def _call_back(self, task: Task, url: str) -> None:
         fault = self.faults.strike("callback", lambda: text_of(task)) if self.faults.faults else None
