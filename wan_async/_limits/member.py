@@ -47,6 +47,7 @@ class Member:
         self.learner = Learner(limit, given=given)
         self.turn: Turn | None = None
         self.waiting = 0
+        self.users = 0  # clients that hold the limiter in this loop
         self._loop = asyncio.get_running_loop()
         self._storage = storage
         self._name = name

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import takewhile
-
 import msgspec
 
 from .._policy.settings import RateLimit
@@ -26,8 +24,10 @@ class LocalPart:
 
     def take(self, now: float, wanted: int) -> list[float]:
         """Permits for as many as want one, if there are so many."""
-        stamps = (self.window.take(now) for _ in range(wanted))
-        return [stamp for stamp in takewhile(lambda stamp: stamp is not None, stamps) if stamp is not None]
+        stamps: list[float] = []
+        while len(stamps) < wanted and (stamp := self.window.take(now)) is not None:
+            stamps.append(stamp)
+        return stamps
 
     def left(self, now: float, hold: float) -> list[float]:
         """Seconds until the slots of its calls are free again, those under way counting as new."""

@@ -6,7 +6,6 @@ import asyncio
 import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 from .._policy.lessons import Lessons
 from .._policy.limiter import LimitState, Permit
@@ -37,7 +36,6 @@ class SharedLimiter:
         self._given = given
         self._lock = threading.Lock()
         self._members: dict[asyncio.AbstractEventLoop, Member] = {}  # those of closed loops go with the next
-        self._users: WeakKeyDictionary[asyncio.AbstractEventLoop, int] = WeakKeyDictionary()
 
     @property
     def limit(self) -> RateLimit:
@@ -96,18 +94,16 @@ class SharedLimiter:
 
     def hold(self) -> None:
         """Somebody uses it in the running loop, until `release`."""
-        loop = asyncio.get_running_loop()
-        with self._lock:
-            self._users[loop] = self._users.get(loop, 0) + 1
+        self._member().users += 1
         self._storage.hold()
 
     async def release(self) -> None:
         """The opposite of `hold`; the last one tells how the last calls ended."""
-        loop = asyncio.get_running_loop()
-        with self._lock:
-            self._users[loop] -= 1
-            member = None if self._users[loop] else self._members.pop(loop, None)
-        if member is not None:
+        member = self._member()
+        member.users -= 1
+        if not member.users:
+            with self._lock:
+                self._members.pop(asyncio.get_running_loop())
             await member.aclose()
         await self._storage.release()
 
