@@ -3,13 +3,14 @@
 `Emulator` is a real HTTP server on loopback, or a transport in the same process that also runs in virtual time
 (`wan_async.emulator.virtual_time`). What goes wrong is data: `Fault`.
 
-Inside, a call is a value (`_calls`) that `_provider` answers: pure state, told the time by `_clock`. Its parts:
-`_accounts`, which count their calls; `_jobs`, the `_tasks` under way, their inputs checked by `_schema` and
-`_validation`; `_shelf`, the `_files` and the results, with `_links` to them; `_faults`, and `_stats`. `_studio` has
-`_render` make what `_clips` designs, in the letters of `_lettering`.
+The way of a request: `_server` has `_incoming` read it as a call, a value (`_calls`); `_provider` answers that, by the
+caller's account (`_accounts`), with a task of `_jobs` or a file of `_shelf`, unless the `_faults` say otherwise;
+`_server` sends the answer, of a file the part that `_ranges` choose, and has `_studio` make a clip that was never
+fetched before. `_transport` is the same way without sockets, and `_emulator` what users hold.
 
-`_emulator` is what users hold. `_server` is HTTP around the provider (`_incoming` reads the calls, `_ranges` serves
-parts), `_transport` the way without sockets. `_callbacks` sends those of the provider, over `_outgoing`.
+The provider is pure state, told the time by `_clock`. `_jobs` keeps the `_tasks`, their inputs checked by `_schema` and
+`_validation`; `_shelf` keeps the `_files`, and makes `_links` to them and to results; `_stats` counts. `_render` makes
+what `_clips` designs, in the letters of `_lettering`. `_callbacks` sends those that are due, over `_outgoing`.
 """
 
 from ._calls import Call, Reply

@@ -50,11 +50,6 @@ class Schemas:
         for model, body in self._bodies.items():
             check_keywords(body, model)
 
-    @property
-    def models(self) -> tuple[str, ...]:
-        """The names of all models."""
-        return tuple(self._bodies)
-
     def completed(self, model: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         """The `input` object with the model's defaults for what it leaves out."""
         properties: Mapping[str, Schema] = self._bodies[model]["properties"]["input"].get("properties", {})
