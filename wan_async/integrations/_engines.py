@@ -49,24 +49,15 @@ def client_on_worker(
 ) -> WanClient:
     """A worker's client, whose arguments are made where it runs; the account's windows are shared.
 
-    Without `limit_storage`, `WAN_ASYNC_LIMIT_STORAGE` or the client's own they live on the journal's server. `hear` is
-    told of events as the user's own listener is; `ours` are arguments that are not the user's.
+    Without `limit_storage`, `WAN_ASYNC_LIMIT_STORAGE` or the client's own they live on the journal's server. `hear`
+    listens to events beside the user's own listener; `ours` are arguments that are not the user's.
     """
     arguments: dict[str, Any] = dict(client() if callable(client) else client or {})
     storage = arguments.pop("limit_storage", None) or limit_storage or os.environ.get("WAN_ASYNC_LIMIT_STORAGE")
-    arguments |= {**ours, "limit_storage": storage or Secret(journal.partition("#")[0])}
+    wan = WanClient(**arguments | ours, limit_storage=storage or Secret(journal.partition("#")[0]))
     if hear is not None:
-        arguments["on_event"] = _both(hear, arguments.get("on_event"))
-    return WanClient(**arguments)
-
-
-def _both(ours: Callable[[Event], None], theirs: Callable[[Event], None] | None) -> Callable[[Event], None]:
-    def tell(event: Event) -> None:
-        ours(event)
-        if theirs is not None:
-            theirs(event)
-
-    return tell
+        wan._events.add(hear)  # pyright: ignore[reportPrivateUsage]
+    return wan
 
 
 class OpenClient:

@@ -21,7 +21,7 @@ from .._batch import Outcome
 from .._inputs.allowed import did_you_mean, either
 from .._journal import Entry, Journal, State
 from .._words import shown
-from ..errors import ConfigurationError, InvalidInputError, SubmissionUnknownError, TaskTimeoutError, WanError
+from ..errors import ConfigurationError, InvalidInputError, SubmissionUnknownError, TaskTimeoutError
 from ..models import WanInput
 from ..models.catalogue import fields_of
 from ._rows import input_of, key_of, model_of
@@ -29,7 +29,6 @@ from ._rows import input_of, key_of, model_of
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from .._protocol import TaskRecord
 
 __all__ = ["Backend", "inputs", "table"]
 
@@ -158,26 +157,20 @@ def _listed(outcomes: Iterable[Outcome] | Journal | str | os.PathLike[str]) -> I
 
 
 def _row_of(one: Outcome | Entry) -> dict[str, Any]:
-    if isinstance(one, Entry):
-        facts = _row(one.key, one.state, one.record, one.error, one.path)
-        return facts | {"model": one.model, "input": one.input.decode(), "task_id": one.task_id, "credits": one.credits}
-    if not isinstance(one, Outcome):
+    if not isinstance(one, Outcome | Entry):
         raise ConfigurationError(f"outcomes: {shown(one)} is not allowed; allowed: outcomes")
-    path = None if one.path is None else os.fspath(one.path)
-    facts = _row(one.key, _state(one), one.record, one.error, path)
+    row: dict[str, Any] = dict.fromkeys((*_TEXTS, *_TIMES, *_NUMBERS, "urls", "replayed"))
+    if one.record is not None:
+        names = ("url", *_TIMES, *_NUMBERS)
+        row |= {"urls": list(one.record.urls), **{name: getattr(one.record, name) for name in names}}
+    if one.error is not None:
+        row |= {"error_type": type(one.error).__name__, "error": str(one.error)}
+    row |= {"key": one.key, "task_id": one.task_id, "path": None if one.path is None else os.fspath(one.path)}
+    if isinstance(one, Entry):
+        own = {"state": one.state.value, "model": one.model, "input": one.input.decode(), "credits": one.credits}
+        return row | own
     asked = {} if one.input is None else {"model": one.input.model, "input": one.input.content().decode()}
-    return facts | asked | {"task_id": one.task_id, "replayed": one.replayed}
-
-
-def _row(key: str, state: State, record: TaskRecord | None, error: WanError | None, path: str | None) -> dict[str, Any]:
-    names = (*_TEXTS, *_TIMES, *_NUMBERS, "urls", "replayed")
-    found: dict[str, Any] = {**dict.fromkeys(names), "key": key, "state": state.value, "path": path}
-    if record is not None:
-        names = ("url", "created_at", "completed_at", "cost_time", "credits")
-        found |= {"urls": list(record.urls), **{name: getattr(record, name) for name in names}}
-    if error is not None:
-        found |= {"error_type": type(error).__name__, "error": str(error)}
-    return found
+    return row | asked | {"state": _state(one).value, "replayed": one.replayed}
 
 
 def _state(outcome: Outcome) -> State:
