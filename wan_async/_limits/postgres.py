@@ -74,9 +74,9 @@ class PostgresStorage:
 
     async def visit(self, name: str, visit: Visit, keep: float) -> Turn:
         """See `LimitStorage`."""
-        before, counted, after = _split(visit)
-        permits, lefts = [permit for permit, _ in counted], [left for _, left in counted]
-        row = [name, keep, *before, permits, lefts, *after]
+        values, at = msgspec.structs.astuple(visit), visit.__struct_fields__.index("counted")
+        permits, lefts = [permit for permit, _ in visit.counted], [left for _, left in visit.counted]
+        row = [name, keep, *values[:at], permits, lefts, *values[at + 1 :]]
         try:
             return Turn(*await self._ask(row))
         except (PsycopgError, OSError, TimeoutError) as error:
@@ -118,10 +118,3 @@ class PostgresStorage:
         if never or (isinstance(error, errors.OperationalError) and refused):
             return ConfigurationError(f"limit_storage: PostgreSQL refused: {words}")
         return StorageAwayError(words)
-
-
-def _split(visit: Visit) -> tuple[list[Any], list[tuple[float, float]], list[Any]]:
-    """The values of a visit, those before and those after `counted`."""
-    values = list(msgspec.structs.astuple(visit))
-    place = visit.__struct_fields__.index("counted")
-    return values[:place], visit.counted, values[place + 1 :]
