@@ -75,7 +75,7 @@ class Feeder:
         while earlier is not None and (queued := await earlier.queued()):
             for item in queued:
                 await self._slots.acquire()
-                await self._send(item)
+                await self._send([item])
         while page := await self._page():
             await self._admit(page)
             if len(page) == self._together or self._raised is not None or self.pulled % FEWEST == 0:
@@ -130,13 +130,13 @@ class Feeder:
             else:
                 self._start(item, stage, self._slots)
         self._together = min(2 * self._together, MOST) if known == len(page) else FEWEST
-        for item in unsent:  # after those that wait for nothing
-            await self._send(item)
+        await self._send(unsent)  # after those that wait for nothing
 
-    async def _send(self, item: Item) -> None:
-        """Start an item that is to be sent, when it is its turn: before that it needs no coroutine."""
-        await self._items.turns.acquire()
-        self._start(item, UNSENT, self._slots)
+    async def _send(self, items: list[Item]) -> None:
+        """Start items that are to be sent, each when it is its turn: before that it needs no coroutine."""
+        for item in items:
+            await self._items.turns.acquire()
+            self._start(item, UNSENT, self._slots)
 
     def _read(self, given: Any) -> Item | Outcome:
         """The item of what was pulled, or the outcome of what is none."""

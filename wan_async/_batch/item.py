@@ -45,6 +45,7 @@ class Items:
 
     Attributes:
         turns: one for each item that is being submitted; whoever starts an unsent item takes it first.
+        posts: one for each POST in the air; None where there are no fewer than turns.
         unsent: the scope of what is not sent yet; a stop closes it.
         left: the scope of what the next run can do as well; leaving closes it.
         sending: False once nothing more may be sent.
@@ -64,9 +65,10 @@ class Items:
         self.outbox = outbox
         self._stop = stop
         self._max_wait = max_wait
-        senders = max(SENDERS, service.most_submissions) + (AHEAD if ledger.durable else 0)
+        posts = service.most_submissions
+        senders = max(SENDERS, posts) + (AHEAD if ledger.durable else 0)
         self.turns: asyncio.Semaphore = asyncio.Semaphore(senders)
-        self.posts: asyncio.Semaphore = asyncio.Semaphore(service.most_submissions)
+        self.posts: asyncio.Semaphore | None = asyncio.Semaphore(posts) if posts < senders else None
         self.ledger = ledger
         self.unsent: Scope = Scope()
         self.left: Scope = Scope()
@@ -149,8 +151,7 @@ class Items:
                 return outcome_of(item, None, _broken("the submission", bug))
             return self._unknown(submission, _broken("createTask was sent, but reading its answer", bug, sent=True))
         finally:
-            if submission.in_the_air:
-                self.posts.release()
+            submission.landed()
             self.turns.release()
         return self._accepted(item, submission.attempt, task_id)
 

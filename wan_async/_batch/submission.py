@@ -62,28 +62,32 @@ class Submission:
         except BaseException:  # nothing left; a journal that is being closed writes it as its last
             self.withdraw()
             raise
-        self.in_the_air = True
 
     async def _take_turn(self) -> None:
         items = self._items
-        await items.posts.acquire()
-        allowed = False
+        if items.posts is not None:
+            await items.posts.acquire()
+        self.in_the_air = True
         try:
-            allowed = items.sending and items.ledger.may_send(self.item)
-        finally:
-            if not allowed:
-                items.posts.release()
-        if not allowed:
-            raise NotSent(UNSENT if items.sending else None)
+            if not items.sending or not items.ledger.may_send(self.item):
+                raise NotSent(UNSENT if items.sending else None)
+        except BaseException:
+            self.landed()
+            raise
 
     async def again(self, error: WanError) -> None:
         """Write that nothing was created; a stop cancels the wait for the next try."""
         if isinstance(error, RateLimitError):
             self._items.outbox.throttled += 1
-        self.in_the_air = False
-        self._items.posts.release()
+        self.landed()
         self.withdraw()
         self._items.unsent.enter()
+
+    def landed(self) -> None:
+        """The POST is over, if there was one: it gives its turn to the next."""
+        if self.in_the_air and self._items.posts is not None:
+            self._items.posts.release()
+        self.in_the_air = False
 
     def withdraw(self) -> None:
         """Write that nothing was created."""

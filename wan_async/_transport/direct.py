@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from types import FunctionType
 from typing import TYPE_CHECKING, Final, NamedTuple, Self, TypeVar
 
@@ -31,12 +31,12 @@ from .._events.lines import logger
 from .._protocol import Answer
 from ..errors import TransportError
 from .failures import FAILURES
-from .unparsed import KEPT, KeepingHandler, answer_in
+from .handler import KEPT, Handler, answer_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from aiohttp.connector import Connection
+    from aiohttp.client_reqrep import ConnectionKey
 
     from .._protocol import Request
 
@@ -53,10 +53,6 @@ _SMALL = 1 << 15
 is 3 of the 45 µs of an exchange.
 """
 
-LONGEST_LINE = 1 << 16
-MOST_LINES = 1024
-"""Of an answer's head, in bytes: by aiohttp's 8,190 and 128, a CDN's policies or cookies would hide an id that came."""
-
 Bytes = TypeVar("Bytes", bytes, bytearray)
 
 
@@ -72,10 +68,18 @@ _REQUEST: Final = aiohttps_own("request")
 _INNER_REQUEST: Final = aiohttps_own("_request")
 
 
+class _ToServer(aiohttp.ClientRequest):
+    """A request for a connection to a server; aiohttp makes the key at each call, which takes 0.7 µs."""
+
+    @cached_property
+    def connection_key(self) -> ConnectionKey:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return super().connection_key
+
+
 class _Server(NamedTuple):
     """A server as the connector knows it, and what all paths begin with."""
 
-    request: aiohttp.ClientRequest
+    request: _ToServer
     prefix: str
 
 
@@ -108,7 +112,7 @@ class Direct:
             _warn_of_untried(aiohttp.__version__)
             return None
         loop = asyncio.get_running_loop()
-        vars(session.connector)["_factory"] = partial(KeepingHandler, loop=loop)
+        vars(session.connector)["_factory"] = partial(Handler, loop=loop)
         return cls(session, session.connector, loop)
 
     @property
@@ -144,24 +148,27 @@ class Direct:
             Exception: those of aiohttp; see `sessions`.
         """
         server = self._servers.get(base_url) or self._serve(base_url)
-        connection = await self._connected(server, base_url, connect_timeout)
-        protocol = connection.protocol
         try:
-            transport = None if protocol is None else protocol.transport
-            # what came unasked would be taken for this request's answer
-            if protocol is None or transport is None or transport.is_closing() or protocol.should_close:
+            connection = await self._connector.connect(server.request, [], connect_timeout)
+        except TimeoutError as error:
+            raise aiohttp.ConnectionTimeoutError(f"Connection timeout to host {base_url}") from error
+        except asyncio.CancelledError:
+            if is_asked_to_end():
+                raise
+            raise TransportError("the session was closed before the request was sent", sent=False) from None
+        handler = connection.protocol if isinstance(connection.protocol, Handler) else None
+        try:
+            transport = None if handler is None else handler.expect_answer()
+            if handler is None or transport is None:
                 raise TransportError("the connection ended before the request was sent", sent=False)
-            protocol.set_response_params(
-                read_until_eof=True, max_line_size=LONGEST_LINE, max_field_size=LONGEST_LINE, max_headers=MOST_LINES
-            )
             self._write_soon(transport, message(server.prefix, head, request))
-            answer, content = await protocol.read()
+            answer, content = await handler.read()
             while 100 <= answer.code < 200 and answer.code != 101:  # just a note that the answer will come
-                answer, content = await protocol.read()
+                answer, content = await handler.read()
             body = _at_hand(content) or await whole(content, answer.code, came)
         except BaseException as error:
             connection.close()
-            piece = protocol.unparsed if isinstance(protocol, KeepingHandler) else b""
+            piece = b"" if handler is None else handler.unparsed
             if came is not None and (unparsed := answer_in(piece)) is not None:
                 came[:] = [unparsed]
             broke = isinstance(error, (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError))
@@ -171,6 +178,7 @@ class Direct:
             if transport.get_write_buffer_size():  # answered before it was read: the rest would precede the next one
                 connection.close()
             else:
+                handler.idle = True
                 connection.release()
             return Answer(answer.code, body, answer.headers, time.time())
         return await self.exchange(base_url, head, request, connect_timeout, came=came, again=True)
@@ -185,21 +193,11 @@ class Direct:
         for transport, whole in to_write:
             write(transport, whole)
 
-    async def _connected(self, server: _Server, base_url: str, timeout: aiohttp.ClientTimeout) -> Connection:
-        try:
-            return await self._connector.connect(server.request, [], timeout)
-        except TimeoutError as error:
-            raise aiohttp.ConnectionTimeoutError(f"Connection timeout to host {base_url}") from error
-        except asyncio.CancelledError:
-            if is_asked_to_end():
-                raise
-            raise TransportError("the session was closed before the request was sent", sent=False) from None
-
     def _serve(self, base_url: str) -> _Server:
         url = URL(base_url, encoded=True)
         if url.scheme not in ("http", "https"):
             raise aiohttp.NonHttpUrlClientError(url)
-        request = aiohttp.ClientRequest("GET", url, loop=self._loop, session=self._session)
+        request = _ToServer("GET", url, loop=self._loop, session=self._session)
         server = self._servers[base_url] = _Server(request, url.raw_path.rstrip("/"))
         return server
 

@@ -21,8 +21,9 @@ from .._version import __version__
 from ..errors import TransportError
 from .connector import ProxyConnector
 from .deadlines import Deadlines
-from .direct import LONGEST_LINE, MOST_LINES, Direct, is_asked_to_end, lines, whole
+from .direct import Direct, is_asked_to_end, lines, whole
 from .failures import FAILURES, failure_of
+from .handler import LONGEST_LINE, MOST_LINES
 
 if TYPE_CHECKING:
     from .._protocol import Request
