@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable, Coroutine, Generator, Sequence
+import sys
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
@@ -109,34 +110,19 @@ def _heeded() -> list[signal.Signals]:
 
 
 @contextlib.contextmanager
-def _handling(on_signal: Callable[[], None]) -> Generator[None]:
-    """Within, signals call `on_signal` in the running loop."""
+def _handling(on_signal: Callable[[], object]) -> Generator[None]:
+    """Within, signals call `on_signal` in the running loop: not by the loop's own handlers, which Windows has not."""
     loop = asyncio.get_running_loop()
-    heeded = _heeded()
-    try:
-        for number in heeded:
-            loop.add_signal_handler(number, on_signal)
-    except NotImplementedError:  # Windows' loops have none
-        with _handled_by_python(heeded, lambda: loop.call_soon_threadsafe(on_signal)):
-            yield
-        return
-    try:
-        yield
-    finally:
-        for number in heeded:
-            loop.remove_signal_handler(number)
-
-
-@contextlib.contextmanager
-def _handled_by_python(heeded: Sequence[signal.Signals], on_signal: Callable[[], object]) -> Generator[None]:
-    """The same by `signal.signal`: a loop in the main thread wakes up for it, on Windows too."""
 
     def handle(number: int, frame: object) -> None:
-        on_signal()
+        loop.call_soon_threadsafe(on_signal)  # which may be called from a signal's handler, and wakes the loop
 
-    before = {number: signal.signal(number, handle) for number in heeded}
+    before = {number: signal.signal(number, handle) for number in _heeded()}
+    if sys.platform != "win32":
+        for number in before:
+            signal.siginterrupt(number, False)  # as asyncio does: what is being written to disk is not broken off
     try:
         yield
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, handler or signal.SIG_DFL)
