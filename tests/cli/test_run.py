@@ -73,10 +73,15 @@ async def test_each_field_is_an_option_and_a_local_file_is_uploaded(tmp_path: Pa
         assert code == 0, errors
         code, _, errors = await wan("run", "wan/2-6-image-to-video", "prompt=fox", "image_urls=fox.png")
         assert code == 0, errors
-    first, second, third = (task.input for task in provider.tasks.values())
+        code, _, errors = await wan(
+            "run", "2-6-image-to-video", "--input", '{"prompt": "fox", "image_urls": ["fox.png"]}'
+        )
+        assert code == 0, errors
+    first, second, third, fourth = (task.input for task in provider.tasks.values())
     assert {**first, "image_urls": 1} == {"prompt": "run, fox", "image_urls": 1, "duration": "10", "resolution": "720p"}
     assert second == {"prompt": "x", "enable_prompt_expansion": False, "seed": 7}
     assert first["image_urls"] == [url for url in first["image_urls"] if url.startswith("http")] != third["image_urls"]
+    assert [url.startswith("http") for url in fourth["image_urls"]] == [True]
 
 
 @pytest.mark.parametrize(

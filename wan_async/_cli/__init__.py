@@ -9,8 +9,9 @@ wrong. Click parses, rich draws what moves, jinja2 fills the demo's page: the ex
 | run | `run` |
 | status, wait, download, upload | `tasks` |
 | login, credits, limits | `account` |
-| models, completion | `models` |
-| demo, journal, gallery, doctor, listen, emulator | `demo`, `journal`, `gallery`, `doctor`, `listen`, `emulator` |
+| completion | `root` |
+| models, demo, journal, gallery | `models`, `demo`, `journal`, `gallery` |
+| doctor, listen, emulator | `doctor`, `listen`, `emulator` |
 
 What commands share: `options` are given to several, `config` is saved values, `client` makes the client of both;
 `running` is a command at work in its event loop, until a signal ends it. `fields` are a model's, `output` prints rows

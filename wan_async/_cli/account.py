@@ -14,12 +14,12 @@ from .._limits.shared import account_limits
 from .._limits.storage import StorageAwayError, place
 from .._policy.limiter import LimitState
 from ..errors import ConfigurationError
-from .client import base_url_of, client, key_of
+from .client import client, settings_of
 from .config import write
 from .exits import Exit
-from .options import account_options, limit_storage_option, number
+from .options import account_options, json_option, limit_storage_option, number
 from .output import table
-from .running import interrupted
+from .running import interrupted, looped
 
 _HEADS = ("window", "used", "learnt", "of", "waiting", "throttled", "brake")
 
@@ -44,11 +44,12 @@ def login_command(*, base_url: str | None, no_check: bool) -> int:
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="As JSON: credits.")
+@json_option("credits", form="As JSON")
 @account_options
-def credits_command(*, as_json: bool) -> int:
+@looped
+async def credits_command(*, as_json: bool) -> int:
     """Print the account's credits; one is US$0.005."""
-    left = asyncio.run(_credits(client()))
+    left = await _credits(client())
     click.echo(msgspec.json.encode({"credits": left}) if as_json else number(left))
     return Exit.OK
 
@@ -61,24 +62,20 @@ async def _credits(wan: WanClient) -> float:
 @click.command()
 @limit_storage_option("Where the windows live")
 @click.option("--watch", is_flag=True, help="Print them every second, until Ctrl-C.")
-@click.option(
-    "--json", "as_json", is_flag=True, help="As JSON: window, used, learnt, of, per, waiting, throttled, brake."
-)
+@json_option("window", "used", "learnt", "of", "per", "waiting", "throttled", "brake", form="As JSON")
 @account_options
-def limits_command(*, limit_storage: str | None, watch: bool, as_json: bool) -> int:
+@looped
+async def limits_command(*, limit_storage: str | None, watch: bool, as_json: bool) -> int:
     """Print an account's windows of new tasks and of queries: calls in use, the learnt limit, who waits, any brake.
 
     Reads what the processes that share them have written there, and takes part in nothing.
     """
     if limit_storage is None:
         raise ConfigurationError("--limit-storage: missing; without one each process has windows of its own")
-    return asyncio.run(_print_limits(limit_storage, client(), watch=watch, as_json=as_json))
-
-
-async def _print_limits(storage: str, wan: WanClient, *, watch: bool, as_json: bool) -> int:
+    wan = client()
     with interrupted() as stopped:
         while True:
-            code = await _print_now(storage, wan, as_json=as_json)
+            code = await _print_now(limit_storage, wan, as_json=as_json)
             if not watch:
                 return code
             try:
@@ -90,7 +87,7 @@ async def _print_limits(storage: str, wan: WanClient, *, watch: bool, as_json: b
 
 async def _print_now(storage: str, wan: WanClient, *, as_json: bool) -> int:
     try:
-        found = await account_limits(storage, base_url_of(wan), key_of(wan))
+        found = await account_limits(storage, settings_of(wan).base_url, settings_of(wan).api_key)
     except StorageAwayError as error:
         click.echo(f"{place(storage)} is away: {error}", err=True)
         return Exit.REFUSED

@@ -11,7 +11,8 @@ from typing import Any, Unpack, cast
 
 import click
 
-from .._client import ClientOptions, WanClient
+from .._arguments import ClientOptions, Settings
+from .._client import WanClient
 from .._policy.settings import Retry
 from .._transport.pool import SessionPool
 from ..errors import ConfigurationError
@@ -25,18 +26,18 @@ _EVERY = 30.0
 _FILES = os.strerror(errno.EMFILE)
 
 
-def client(*listeners: Callable[[Event], None], **options: Unpack[ClientOptions]) -> WanClient:
+def client(hear: Callable[[Event], None] | None = None, **options: Unpack[ClientOptions]) -> WanClient:
     """A client for the command that is running; what is not given comes from the environment, then from files.
 
-    Notices on stderr name what has to be repeated; `listeners` hear everything.
+    Notices on stderr name what has to be repeated; `hear` hears everything.
     """
     settings = _given()
     notices = click.get_current_context().meta[__name__] = Notices(settings.get("retry", Retry()))
-    all_listeners = (notices, *listeners)
 
     def on_event(event: Event) -> None:
-        for listener in all_listeners:
-            listener(event)
+        notices(event)
+        if hear is not None:
+            hear(event)
 
     everything: ClientOptions = {"on_event": on_event, "pool": _pool(), **_from_files(settings), **settings, **options}
     return WanClient(**everything)
@@ -47,19 +48,9 @@ def options_of(**values: Any) -> ClientOptions:
     return cast("ClientOptions", {name: value for name, value in values.items() if value is not None})
 
 
-def key_of(wan: WanClient) -> str:
-    """The key of its account."""
-    return wan._settings.api_key  # pyright: ignore[reportPrivateUsage]
-
-
-def base_url_of(wan: WanClient) -> str:
-    """The URL that its calls go to."""
-    return wan._settings.base_url  # pyright: ignore[reportPrivateUsage]
-
-
-def upload_url_of(wan: WanClient) -> str | None:
-    """The URL that its uploads go to, if that is known."""
-    return wan._settings.upload_url  # pyright: ignore[reportPrivateUsage]
+def settings_of(wan: WanClient) -> Settings:
+    """Settings that a client was made of: its key, and the URLs that its calls and uploads go to."""
+    return wan._settings  # pyright: ignore[reportPrivateUsage]
 
 
 def _given() -> ClientOptions:

@@ -23,9 +23,10 @@ from .._limits.storage import StorageAwayError, place
 from .._policy.limiter import LimitState
 from ..emulator._callbacks import signed_headers
 from ..errors import AuthenticationError, ConfigurationError, WanError
-from .client import base_url_of, client, key_of, upload_url_of
+from .client import client, settings_of
 from .exits import Exit
-from .options import account_options, limit_storage_option, number
+from .options import account_options, json_option, limit_storage_option, number
+from .running import looped
 
 _CLOCK_OFF = 60.0
 """Seconds by which a clock may be wrong: signatures and expiries of links are counted in minutes."""
@@ -52,9 +53,10 @@ class Finding(msgspec.Struct, frozen=True):
 @click.option("--webhook-key", metavar="KEY", envvar="APIKLEY_WEBHOOK_KEY", show_envvar=True, help="Sign it with this.")
 @click.option("--journal", metavar="PATH|URL", help="Check this journal too: RUN.db or postgresql://…#name.")
 @limit_storage_option("Check the limits that are shared there")
-@click.option("--json", "as_json", is_flag=True, help="A line of JSON each: what, good, means, do.")
+@json_option("what", "good", "means", "do")
 @account_options
-def doctor_command(
+@looped
+async def doctor_command(
     *,
     callback_url: str | None,
     webhook_key: str | None,
@@ -67,7 +69,7 @@ def doctor_command(
     Exit code 3 if anything is found that keeps a batch from running.
     """
     os.environ.pop("WAN_ASYNC_LIMIT_STORAGE", None)  # while it is away, whoever shares limits waits
-    findings = asyncio.run(_findings(callback_url, webhook_key, journal, limit_storage))
+    findings = await _findings(callback_url, webhook_key, journal, limit_storage)
     for finding in findings:
         click.echo(msgspec.json.encode(finding) if as_json else _line(finding))
     return Exit.REFUSED if any(finding.good is False for finding in findings) else Exit.OK
@@ -89,8 +91,8 @@ async def _findings(
         async with wan:
             found.append(await _credits(wan))
         found.append(await _limit_storage(limit_storage, wan))
-        found.append(await _clock(session, base_url_of(wan)))
-        found.append(await _upload_host(session, upload_url_of(wan)))
+        found.append(await _clock(session, settings_of(wan).base_url))
+        found.append(await _upload_host(session, settings_of(wan).upload_url))
     return found
 
 
@@ -108,10 +110,10 @@ async def _credits(wan: WanClient) -> Finding:
         return Finding("key", False, str(error), "check the key and that it belongs to this base URL")
     except WanError as error:
         return Finding(
-            "base URL", False, f"{base_url_of(wan)}: {error}", "check --base-url, the network, and any proxy"
+            "base URL", False, f"{settings_of(wan).base_url}: {error}", "check --base-url, the network, and any proxy"
         )
     do = "" if left else "buy credits: submissions are refused with 402"
-    return Finding("key", left > 0, f"good at {base_url_of(wan)}, with {number(left)} credits", do)
+    return Finding("key", left > 0, f"good at {settings_of(wan).base_url}, with {number(left)} credits", do)
 
 
 async def _clock(session: aiohttp.ClientSession, url: str) -> Finding:
@@ -168,7 +170,7 @@ async def _limit_storage(url: str | None, wan: WanClient) -> Finding:
     if url is None:
         return _unchecked(what, "--limit-storage", "none: each process has windows of its own")
     try:
-        windows = await account_limits(url, base_url_of(wan), key_of(wan))
+        windows = await account_limits(url, settings_of(wan).base_url, settings_of(wan).api_key)
         version, do = await asyncio.wait_for(asyncio.to_thread(_version, url), 2 * _STORAGE_PATIENCE)
     except (StorageAwayError, TimeoutError) as error:
         why = str(error) or "no answer"

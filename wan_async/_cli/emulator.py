@@ -12,7 +12,7 @@ from ..emulator import Emulator, Fault
 from ..errors import ConfigurationError
 from .exits import Exit
 from .options import Whole, credits_, rate_limit, seconds
-from .running import in_loop, loop_option, served
+from .running import loop_option, looped, served
 
 
 def fault(text: str) -> Fault:
@@ -59,18 +59,15 @@ def _rate_limit_or_none(text: str) -> RateLimit | None:
 @click.option("--only-published", is_flag=True, help="Refuse models and fields that Apikley's pages do not show.")
 @click.option("--fault", "faults", type=fault, multiple=True, metavar="KIND[,FIELD=VALUE…]", help="What goes wrong.")
 @loop_option
-def emulator_command(*, host: str, port: int, **options: Any) -> int:
+@looped
+async def emulator_command(*, host: str, port: int, **options: Any) -> int:
     """Run the provider's emulator until Ctrl-C. The first line of output is its URL.
 
     It answers as the service does, counts limits and credits, makes playable clips and calls back. Faults are data:
     `--fault drop_after,call=createTask,rate=0.1`; the kinds are those of `wan_async.emulator.Fault`.
     """
-    in_loop(_serve(Emulator(**options), host, port))
-    return Exit.OK
-
-
-async def _serve(emulator: Emulator, host: str, port: int) -> None:
     try:
-        await served(emulator.serve(port, host))
+        await served(Emulator(**options).serve(port, host))
     except OSError as error:
         raise ConfigurationError(f"{host}:{port}: {error.strerror or error}") from None
+    return Exit.OK

@@ -76,16 +76,13 @@ class Field(msgspec.Struct, frozen=True):
             case _:
                 return "URL|FILE" if self.facts.media else "TEXT"
 
-    def value(self, text: str, folder: Path = Path()) -> Any:
+    def value(self, text: str) -> Any:
         """The text as this field's value; what does not read as its type stays text, and the model refuses it by name.
 
-        Local files are in `folder`.
-
-        Raises:
-            InvalidInputError: a media field, and the text is neither a URL nor a file that is there.
+        Media are links or the names of files still: see `with_files`.
         """
         if self.facts.media:
-            return _media_value(self.name, text, folder)
+            return _list(text) if text.lstrip().startswith("[") else text
         match self.facts.type:
             case inspect.IntType() | inspect.BoolType() | inspect.FloatType():
                 try:
@@ -132,20 +129,20 @@ def fields_named(model: str) -> dict[str, Field]:
     return fields_of(MODELS[model]) if model in MODELS else {}
 
 
-def typed(fields: Mapping[str, Field], name: str, text: str, folder: Path = Path()) -> Any:
+def typed(fields: Mapping[str, Field], name: str, text: str) -> Any:
     """The text as the value of the field of that name; of one that is not known, text."""
     field = fields.get(name)
     if field is None:
         return text
-    value: Any = field.value(text, folder)
+    value: Any = field.value(text)
     return value if isinstance(value, list) or not field.is_list else [value]  # pyright: ignore[reportUnknownVariableType]
 
 
 def with_files(fields: Mapping[str, Field], given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """The values with local files as paths, where a media field holds text that is no URL.
+    """The values with local files of `folder` as paths, where a media field holds text that is no URL.
 
     Raises:
-        InvalidInputError: there is no such file in `folder`.
+        InvalidInputError: there is no such file.
     """
     return {
         name: _with_files(name, value, folder) if name in fields and fields[name].facts.media else value
@@ -156,7 +153,12 @@ def with_files(fields: Mapping[str, Field], given: Mapping[str, Any], folder: Pa
 def _with_files(name: str, value: Any, folder: Path) -> Any:
     if isinstance(value, list):
         return [_with_files(name, one, folder) for one in cast("list[Any]", value)]
-    return _file_or_url(name, value, folder) if isinstance(value, str) else value
+    if not isinstance(value, str) or not value or _URL.match(value):
+        return value
+    path = folder / value
+    if path.is_file():
+        return path
+    raise InvalidInputError(name, value, "an http(s) URL, or a file that is there")
 
 
 class FieldType(_ParamType):
@@ -190,23 +192,6 @@ def option(field: Field) -> click.Option:
 def _help(field: Field) -> str:
     about, needed = field.facts.about, "  [required]" if field.facts.required else ""
     return about[:1].upper() + about[1:] + needed
-
-
-def _media_value(name: str, text: str, folder: Path) -> str | Path | list[Any]:
-    """A URL or a file; several as a JSON list."""
-    if text.lstrip().startswith("["):
-        return _with_files(name, _list(text), folder)
-    return _file_or_url(name, text, folder)
-
-
-def _file_or_url(name: str, text: str, folder: Path) -> str | Path:
-    """A URL as it stands, anything else as a file that must be there."""
-    if _URL.match(text) or not text:
-        return text
-    path = folder / text
-    if path.is_file():
-        return path
-    raise InvalidInputError(name, text, "an http(s) URL, or a file that is there")
 
 
 def _list(text: str) -> list[Any]:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
 import msgspec
 
 from .._journal import Entry, Journal, JournalCounts, State
 from .exits import Exit
-from .options import F, JournalPlace, number
-from .output import Columns, check_ending, echo, table, write
+from .options import JournalPlace, json_option, number
+from .output import Columns, Row, check_ending, echo, table, write
 
 _COLUMNS: Columns = {
     **dict.fromkeys(("key", "state", "model", "input", "task_id", "sent_at", "accepted_at", "finished_at"), str),
@@ -30,11 +29,6 @@ _LISTED: Columns = {name: _COLUMNS[name] for name in ("key", "model", "task_id",
 _COUNTS = JournalCounts.__struct_fields__
 
 
-def _json(*names: str) -> Callable[[F], F]:
-    """`--json`, with the names that stand in a line."""
-    return click.option("--json", "as_json", is_flag=True, help=f"A line of JSON each: {', '.join(names)}.")
-
-
 @click.group()
 def journal_command() -> None:
     """Read a batch's JOURNAL, also while the batch runs: its file, or postgresql://user@host/db#name."""
@@ -42,7 +36,7 @@ def journal_command() -> None:
 
 @journal_command.command()
 @_PATH
-@_json(*_COUNTS, "moved_to")
+@json_option(*_COUNTS, "moved_to")
 def show(*, path: str | Path, as_json: bool) -> int:
     """Print how many items stand where, and the credits."""
     with Journal.open_readonly(path) as journal:
@@ -58,7 +52,7 @@ def show(*, path: str | Path, as_json: bool) -> int:
 
 @journal_command.command()
 @_PATH
-@_json(*_LISTED)
+@json_option(*_LISTED)
 def unknown(*, path: str | Path, as_json: bool) -> int:
     """List submissions of unknown fate: they may exist and be charged. Exit code 4 if there are any."""
     return Exit.UNKNOWN if _listed(path, State.UNKNOWN, as_json=as_json) else Exit.OK
@@ -66,7 +60,7 @@ def unknown(*, path: str | Path, as_json: bool) -> int:
 
 @journal_command.command()
 @_PATH
-@_json(*_LISTED)
+@json_option(*_LISTED)
 def failed(*, path: str | Path, as_json: bool) -> int:
     """List items that failed, with their reasons. Exit code 1 if there are any."""
     return Exit.SOME_FAILED if _listed(path, State.FAILED, as_json=as_json) else Exit.OK
@@ -94,7 +88,7 @@ def resubmit(*, path: str | Path, of_unknown: bool, of_failed: bool, keys: Seque
 @journal_command.command(name="list")
 @_PATH
 @_STATES
-@_json(*_COLUMNS)
+@json_option(*_COLUMNS)
 def list_(*, path: str | Path, states: Sequence[str], as_json: bool) -> int:
     """List items: where each stands, its task, and what came of it."""
     with Journal.open_readonly(path) as journal:
@@ -131,7 +125,7 @@ def export(*, path: str | Path, output: Path, states: Sequence[str]) -> int:
 @journal_command.command()
 @click.argument("source", metavar="SOURCE", type=JournalPlace())
 @click.argument("target", metavar="TARGET")
-@_json(*_COUNTS)
+@json_option(*_COUNTS)
 def copy(*, source: str | Path, target: str, as_json: bool) -> int:
     """Move a batch from a file into a database, or back.
 
@@ -150,7 +144,7 @@ def copy(*, source: str | Path, target: str, as_json: bool) -> int:
     return Exit.OK
 
 
-def _short(row: dict[str, Any]) -> Iterator[str]:
+def _short(row: Row) -> Iterator[str]:
     for name in ("key", "state", "model", "task_id", "credits"):
         yield str(row[name] if row[name] is not None else "")
     yield str(row["path"] or row["url"] or row["error"] or "")
@@ -165,7 +159,7 @@ def _listed(path: str | Path, state: State, *, as_json: bool) -> bool:
         return table(tuple(_LISTED), ([str(row[name] or "") for name in _LISTED] for row in rows)) > 0
 
 
-def _row(entry: Entry) -> dict[str, Any]:
+def _row(entry: Entry) -> Row:
     """An entry as a row of `_COLUMNS`; times in ISO 8601, UTC."""
     record, error = entry.record, entry.error
     return {

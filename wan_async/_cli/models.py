@@ -1,4 +1,4 @@
-"""`wan-async models` and `completion`: what can be made, of what, for how much, and what a shell completes."""
+"""`wan-async models`: what can be made, of what, and for how much."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 import msgspec
-from click.shell_completion import shell_complete
 from msgspec import UNSET
 
 from ..models import MODELS
 from ..prices import list_price
 from .exits import Exit
 from .fields import Field, complete_model, fields_of, known_model
+from .options import json_option
 from .output import table
 
 _HELP = """
@@ -25,22 +25,13 @@ what one task costs with the provider's defaults, null where that is not known; 
 none is known; `default` the provider's, left out where its pages name none.
 """
 
-_COMPLETION_HELP = """
-Print the script that makes a shell complete commands, models, options and values.
-
-\b
-bash: wan-async completion bash >> ~/.bashrc
-zsh:  wan-async completion zsh >> ~/.zshrc
-fish: wan-async completion fish > ~/.config/fish/completions/wan-async.fish
-"""
-
 _HEADS = ("model", "makes", "credits", "fields")
 _FIELD_HEADS = ("field", "", "allowed", "what it is")
 
 
 @click.command(help=_HELP)
 @click.argument("name", required=False, shell_complete=complete_model)
-@click.option("--json", "as_json", is_flag=True, help="A line of JSON each: model, summary, credits, fields.")
+@json_option("model", "summary", "credits", "fields")
 def models_command(*, name: str | None, as_json: bool) -> int:
     """Print the catalogue, or one of it."""
     models = list(MODELS) if name is None else [known_model(name)]
@@ -101,11 +92,3 @@ def costs(model: str) -> str:
     if tariff is None:
         return "none is known"
     return str(tariff) if price is None else f"{tariff}; {price:g} credits with the defaults"
-
-
-@click.command(help=_COMPLETION_HELP)
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-def completion_command(*, shell: str) -> int:
-    """Print the script."""
-    root = click.get_current_context().find_root().command
-    return shell_complete(root, {}, "wan-async", "_WAN_ASYNC_COMPLETE", f"{shell}_source")

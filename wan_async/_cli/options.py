@@ -151,6 +151,11 @@ account_options = together(
 """The account and the way to the service: `client` reads them."""
 
 
+def json_option(*names: str, form: str = "A line of JSON each") -> Callable[[F], F]:
+    """Add `--json`, with the names of what it prints."""
+    return click.option("--json", "as_json", is_flag=True, help=f"{form}: {', '.join(names)}.")
+
+
 def limit_storage_option(about: str) -> Callable[[F], F]:
     """Add `--limit-storage`."""
     return click.option(
@@ -209,12 +214,10 @@ def _log(context: click.Context, _: click.Parameter, times: int) -> None:
     if times:
         import logging  # for those who ask
 
-        log = logging.getLogger("wan_async")
-        log.setLevel(_LEVELS[min(times, 2)])
-        if not any(isinstance(handler, logging.StreamHandler) for handler in log.handlers):
-            handler = logging.StreamHandler()
-            handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-            log.addHandler(handler)
+        from .._events.lines import FORMAT
+
+        logging.basicConfig(format=FORMAT)
+        logging.getLogger("wan_async").setLevel(_LEVELS[min(times, 2)])
 
 
 _COMMON: tuple[Callable[[click.Command], object], ...] = (

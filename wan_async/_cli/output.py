@@ -17,7 +17,8 @@ from ..errors import ConfigurationError
 
 T = TypeVar("T")
 
-Rows: TypeAlias = Iterable[Mapping[str, Any]]
+Row: TypeAlias = Mapping[str, Any]
+Rows: TypeAlias = Iterable[Row]
 Columns: TypeAlias = Mapping[str, type]
 """Names of columns, and what stands in them: `str`, `float`, `int`, `bool`, or `list` of texts; any may be empty."""
 

@@ -34,9 +34,18 @@ COMMANDS = {
 _HOMES = {
     **dict.fromkeys(("status", "wait", "download", "upload"), "tasks"),
     **dict.fromkeys(("login", "credits", "limits"), "account"),
-    **dict.fromkeys(("models", "completion"), "models"),
+    "completion": "root",
 }
 """The module of a command that is not in the one of its name: there it is `NAME_command`, loaded when it is called."""
+
+_COMPLETION_HELP = """
+Print the script that makes a shell complete commands, models, options and values.
+
+\b
+bash: wan-async completion bash >> ~/.bashrc
+zsh:  wan-async completion zsh >> ~/.zshrc
+fish: wan-async completion fish > ~/.config/fish/completions/wan-async.fish
+"""
 
 
 class _Lazy(click.Group):
@@ -74,6 +83,15 @@ def root() -> None:
     Start with `wan-async demo`: it needs no key and spends nothing. Then `wan-async login`, and
     `wan-async run 2-2-a14b-text-to-video-turbo --prompt "a fox in the rain" --output fox.mp4`.
     """
+
+
+@click.command(help=_COMPLETION_HELP)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion_command(*, shell: str) -> int:
+    """Print the script."""
+    from click.shell_completion import shell_complete  # for those who ask
+
+    return shell_complete(root, {}, "wan-async", "_WAN_ASYNC_COMPLETE", f"{shell}_source")
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,13 @@ from click.shell_completion import CompletionItem
 
 from .._batch import Batch
 from .._batch.stages import price_of
-from .._client import WanClient
 from .._protocol import TaskRecord
 from ..errors import TaskFailedError, WanError
 from ..events import Event, Submitted
 from ..models import MODELS, WanInput, input_from
 from .client import client
 from .exits import Exit, say
-from .fields import PREFIX, Field, fields_of, known_model, option, typed
+from .fields import PREFIX, Field, fields_of, known_model, option, typed, with_files
 from .models import about, costs, summary
 from .options import account_options, quiet, seconds, with_common
 from .running import GRACE, in_loop, interruptible, loop_option
@@ -97,8 +96,9 @@ def _command(model: str, fields: Mapping[str, Field], doc: str) -> click.Command
         as_json: bool,
         **options: Any,
     ) -> int:
-        task_input = input_from(model, _together(fields, pairs, text, options), custom=custom)
-        return in_loop(_make(Order(task_input, output, max_wait, as_json, show)))
+        values = with_files(fields, _together(fields, pairs, text, options), Path())
+        task_input = input_from(model, values, custom=custom)
+        return in_loop(ClipRun(task_input, output, max_wait, as_json, show).make())
 
     made.params[1:1] = [option(field) for field in fields.values()]
     return made
@@ -142,115 +142,100 @@ def _object(text: str | None) -> dict[str, Any]:
         raise click.BadParameter(f"{error}; allowed: a JSON object", param_hint="--input") from None
 
 
-class Order(msgspec.Struct, frozen=True):
-    """A clip to be made by `run`: its input, its file, seconds to wait, and the form of what is printed."""
+class ClipRun(msgspec.Struct):
+    """One clip, from its submission to its file: what is asked for, and how far it is.
+
+    Attributes:
+        output: its file or folder; None: it is not downloaded.
+        max_wait: seconds to wait once the task is created.
+        as_json: whether its record is printed as JSON.
+        show: whether it is shown in the end.
+        making: what a Ctrl-C cancels.
+    """
 
     input: WanInput
     output: str | None
     max_wait: float | None
     as_json: bool
     show: bool
+    task_id: str | None = None
+    record: TaskRecord | None = None
+    interrupted: bool = False
+    making: asyncio.Task[Any] | None = None
 
-    @property
-    def price(self) -> str:
-        """The price in words; nothing where none is known."""
-        price = price_of(self.input)
-        return "" if price is None else f", {price:.10g} credits by the price list"
+    async def make(self) -> Exit:
+        """Make it and print what came of it; WanError as the item's."""
+        if self.output is not None:
+            from .._transfers import check_output  # with anyio, which `--help` does without
 
-    def later(self, task_id: str) -> str:
-        """The command that gets the clip."""
-        words = ["wan-async", "wait", task_id, *(() if self.output is None else ("--output", self.output))]
-        return shlex.join(words)
+            await check_output(self.output, "--output")  # before anything is paid
+        self.making = asyncio.current_task()
+        try:
+            async with client(self._hear) as wan, wan.batch([("run", self.input)], max_wait=self.max_wait) as batch:
+                with interruptible(partial(self._interrupt, batch)):
+                    outcome = await anext(aiter(batch), None)
+                    if outcome is None:
+                        say("interrupted; nothing was submitted")
+                        return Exit.INTERRUPTED
+                    record = self.record = outcome.unwrap()
+                    path = None if self.output is None else await wan.download(record, self.output)
+        except WanError as error:
+            if self.task_id is not None and not isinstance(error, TaskFailedError):
+                self._tell_what_is_paid(self.task_id)
+            raise
+        except asyncio.CancelledError:
+            if not self.interrupted:
+                raise
+            return self._left()
+        self._print(record, path)
+        return Exit.OK
 
-
-class _Created:
-    """Hears of the task's creation: prints its id at once, for whatever happens next, it is paid for."""
-
-    def __init__(self) -> None:
-        self.task_id: str | None = None
-        self.record: TaskRecord | None = None
-        self.interrupted = asyncio.Event()
-        self._task = asyncio.current_task()
-
-    def __call__(self, event: Event) -> None:
+    def _hear(self, event: Event) -> None:
+        """Print the task's id as soon as it is there: whatever happens next, it is paid for."""
         if isinstance(event, Submitted):
             self.task_id = event.task_id
             if not quiet():
                 click.echo(f"task {event.task_id}", err=True)
             self._leave_if_interrupted()
 
-    def interrupt(self, batch: Batch) -> None:
+    def _interrupt(self, batch: Batch) -> None:
         """Submit nothing any more; leave as soon as the answer to what is in the air is there."""
-        self.interrupted.set()
+        self.interrupted = True
         batch.stop()
         self._leave_if_interrupted()
-        asyncio.get_running_loop().call_later(GRACE, self._cancel)
+        asyncio.get_running_loop().call_later(GRACE, self._leave)
 
     def _leave_if_interrupted(self) -> None:
-        if self.interrupted.is_set() and self.task_id is not None:
-            self._cancel()
+        if self.interrupted and self.task_id is not None:
+            self._leave()
 
-    def _cancel(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
+    def _leave(self) -> None:
+        if self.making is not None:
+            self.making.cancel()
 
+    def _left(self) -> Exit:
+        if self.task_id is None:
+            words = "interrupted while the submission was in the air: it may have been created and charged"
+            say(f"{words}; nothing tells its id")
+            return Exit.UNKNOWN
+        price = price_of(self.input)
+        cost = "" if price is None else f", {price:.10g} credits by the price list"
+        say(f"interrupted; task {self.task_id} was created{cost} and goes on; its clip: {self._later(self.task_id)}")
+        return Exit.INTERRUPTED
 
-async def _make(asked: Order) -> Exit:
-    """Make the clip and print what came of it; WanError as the item's."""
-    if asked.output is not None:
-        from .._transfers import check_output  # with anyio, which `--help` does without
+    def _tell_what_is_paid(self, task_id: str) -> None:
+        """Before the error: the clip's link, if there is one, and the command that gets the clip."""
+        if self.record is not None:
+            print_record(self.record, as_json=self.as_json)
+        say(f"task {task_id} is paid for; its clip: {self._later(task_id)}")
 
-        await check_output(asked.output, "--output")  # before anything is paid
-    created = _Created()
-    try:
-        async with _running(asked, created) as (wan, batch):
-            outcome = await anext(aiter(batch), None)
-            if outcome is None:
-                say("interrupted; nothing was submitted")
-                return Exit.INTERRUPTED
-            record = created.record = outcome.unwrap()
-            path = None if asked.output is None else await wan.download(record, asked.output)
-    except WanError as error:
-        if created.task_id is not None and not isinstance(error, TaskFailedError):
-            _tell_what_is_paid(asked, created.task_id, created.record)
-        raise
-    except asyncio.CancelledError:
-        if not created.interrupted.is_set():
-            raise
-        return _left(asked, created.task_id)
-    _print(asked, record, path)
-    return Exit.OK
+    def _later(self, task_id: str) -> str:
+        """The command that gets the clip."""
+        return shlex.join(["wan-async", "wait", task_id, *(() if self.output is None else ("--output", self.output))])
 
-
-@asynccontextmanager
-async def _running(asked: Order, created: _Created) -> AsyncGenerator[tuple[WanClient, Batch]]:
-    """A batch of one, which knows what may be stopped and what is in the air."""
-    wan = client(created)
-    batch = wan.batch([("run", asked.input)], max_wait=asked.max_wait)
-    async with wan, batch:
-        with interruptible(lambda: created.interrupt(batch)):
-            yield wan, batch
-
-
-def _tell_what_is_paid(asked: Order, task_id: str, record: TaskRecord | None) -> None:
-    """Before the error: the clip's link, if there is one, and the command that gets the clip."""
-    if record is not None:
-        print_record(record, as_json=asked.as_json)
-    say(f"task {task_id} is paid for; its clip: {asked.later(task_id)}")
-
-
-def _left(asked: Order, task_id: str | None) -> Exit:
-    if task_id is None:
-        words = "interrupted while the submission was in the air: it may have been created and charged"
-        say(f"{words}; nothing tells its id")
-        return Exit.UNKNOWN
-    say(f"interrupted; task {task_id} was created{asked.price} and goes on; its clip: {asked.later(task_id)}")
-    return Exit.INTERRUPTED
-
-
-def _print(asked: Order, record: TaskRecord, path: Path | None) -> None:
-    print_record(record, as_json=asked.as_json)
-    if path is not None:
-        click.echo(path, err=asked.as_json)
-    if asked.show:
-        click.launch(str(path or record.url or ""))
+    def _print(self, record: TaskRecord, path: Path | None) -> None:
+        print_record(record, as_json=self.as_json)
+        if path is not None:
+            click.echo(path, err=self.as_json)
+        if self.show:
+            click.launch(str(path or record.url or ""))

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import AbstractAsyncContextManager
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import click
 
 from .options import given, keep, kept
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 GRACE = 2.0
@@ -53,6 +55,16 @@ def in_loop(main: Coroutine[Any, Any, T]) -> T:
     """Run `main` to its end in an event loop of the kind that the running command was asked for."""
     with asyncio.Runner(loop_factory=given("uvloop")) as runner:
         return runner.run(main)
+
+
+def looped(command: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
+    """Make a command of a coroutine function, by `in_loop`."""
+
+    @functools.wraps(command)
+    def run(*arguments: P.args, **options: P.kwargs) -> T:
+        return in_loop(command(*arguments, **options))
+
+    return run
 
 
 async def served(server: AbstractAsyncContextManager[str]) -> None:

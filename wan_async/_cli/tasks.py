@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 import click
 import msgspec
@@ -15,14 +17,9 @@ from .._protocol import TaskRecord, TaskState
 from ..errors import TaskFailedError, WanError
 from .client import client, options_of
 from .exits import Exit, say, worst
-from .options import account_options, is_url, seconds
-from .running import in_loop, loop_option
+from .options import account_options, is_url, json_option, seconds
+from .running import in_loop, loop_option, looped
 
-_WAIT_HELP = """
-Wait until tasks have ended, and print each as it ends: a line, or with --json its record.
-
-A task that was created is paid for, whoever waits for it, so this costs nothing and can be run again.
-"""
 _DOWNLOAD_HELP = """
 Download clips: of tasks by their ids, of links, or of all that a journal (RUN.db, postgresql://…#name) says was made.
 
@@ -30,14 +27,15 @@ Prints each file as it is whole. What is half there goes on where it broke off; 
 the provider still has the clip. The key is not sent to where the clips are.
 """
 
+Ask: TypeAlias = Callable[[str], Awaitable[TaskRecord]]
+"""Gives the record of the task of an id, now or when it has ended."""
+
 _task_ids = click.argument("task_ids", metavar="TASK_ID...", nargs=-1, required=True)
 clip_option = click.option(
     "-o", "--output", metavar="PATH", help="Download: to a folder (that exists, or ends in /) or a file."
 )
 """Adds `--output` where clips may be fetched."""
-record_option = click.option(
-    "--json", "as_json", is_flag=True, help=f"A line of JSON each: {', '.join(TaskRecord.__struct_fields__)}."
-)
+record_option = json_option(*TaskRecord.__struct_fields__)
 """Adds `--json` where records are printed."""
 
 
@@ -65,14 +63,17 @@ def _in_words(record: TaskRecord) -> str:
 @record_option
 @account_options
 @loop_option
-def status_command(*, task_ids: Sequence[str], until_ended: bool, as_json: bool) -> int:
+@looped
+async def status_command(*, task_ids: Sequence[str], until_ended: bool, as_json: bool) -> int:
     """Print how tasks stand, a line each; exit code 1 if any failed or still runs.
 
     What cannot be read is printed on stderr, and does not keep the others from being printed.
     """
-    answers = in_loop(_answers(task_ids, until_ended=until_ended))
-    records = [answer.record for answer in answers if answer.record is not None]
-    errors = [answer.error for answer in answers if answer.record is None and answer.error is not None]
+    async with client() as wan:
+        ask = wan.wait if until_ended else wan.record
+        reports = await asyncio.gather(*(_report(wan, ask, task_id) for task_id in task_ids))
+    records = [report.record for report in reports if report.record is not None]
+    errors = [report.error for report in reports if report.record is None and report.error is not None]
     for record in records:
         print_record(record, as_json=as_json)
     for error in errors[1:]:
@@ -91,16 +92,10 @@ class TaskReport(msgspec.Struct, frozen=True):
     error: WanError | None = None
 
 
-async def _answers(task_ids: Sequence[str], *, until_ended: bool) -> list[TaskReport]:
-    async with client() as wan:
-        ask = wan.wait if until_ended else wan.record
-        return await asyncio.gather(*(_answer(wan, task_id, ask(task_id)) for task_id in task_ids))
-
-
-async def _answer(wan: WanClient, task_id: str, asked: Awaitable[TaskRecord], output: str | None = None) -> TaskReport:
+async def _report(wan: WanClient, ask: Ask, task_id: str, output: str | None = None) -> TaskReport:
     record = None
     try:
-        record = await asked
+        record = await ask(task_id)
         return TaskReport(task_id, record, None if output is None else await wan.download(record, output))
     except TaskFailedError as error:
         return TaskReport(task_id, error.record, error=error)
@@ -108,40 +103,40 @@ async def _answer(wan: WanClient, task_id: str, asked: Awaitable[TaskRecord], ou
         return TaskReport(task_id, record, error=error)
 
 
-@click.command(help=_WAIT_HELP)
+@click.command()
 @_task_ids
 @clip_option
 @click.option("--max-wait", type=seconds, metavar="SECONDS", help="How long to wait.")
 @record_option
 @account_options
 @loop_option
-def wait_command(*, task_ids: Sequence[str], output: str | None, max_wait: float | None, as_json: bool) -> int:
-    """Wait for all of them."""
+@looped
+async def wait_command(*, task_ids: Sequence[str], output: str | None, max_wait: float | None, as_json: bool) -> int:
+    """Wait until tasks have ended, and print each as it ends: a line, or with --json its record.
+
+    A task that was created is paid for, whoever waits for it, so this costs nothing and can be run again.
+    """
     if output is not None:
         _require_folder(output, len(task_ids))
-    return in_loop(_wait(task_ids, output, max_wait, as_json=as_json))
-
-
-async def _wait(task_ids: Sequence[str], output: str | None, max_wait: float | None, *, as_json: bool) -> Exit:
     errors: list[WanError] = []
     async with client() as wan:
-        waits = [_answer(wan, task_id, wan.wait(task_id, max_wait=max_wait), output) for task_id in task_ids]
-        for ending in asyncio.as_completed(waits):
-            answer = await ending
-            if answer.record is not None:
-                print_record(answer.record, as_json=as_json)
-            if answer.path is not None:
-                click.echo(answer.path, err=as_json)
-            if answer.error is not None:
-                say(f"{answer.task_id}: {answer.error}")
-                errors.append(answer.error)
+        wait = partial(wan.wait, max_wait=max_wait)
+        for ending in asyncio.as_completed([_report(wan, wait, task_id, output) for task_id in task_ids]):
+            report = await ending
+            if report.record is not None:
+                print_record(report.record, as_json=as_json)
+            if report.path is not None:
+                click.echo(report.path, err=as_json)
+            if report.error is not None:
+                say(f"{report.task_id}: {report.error}")
+                errors.append(report.error)
     return worst(errors)
 
 
 @click.command(help=_DOWNLOAD_HELP)
 @click.argument("sources", metavar="TASK_ID|URL|JOURNAL...", nargs=-1, required=True)
 @click.option("-o", "--output", metavar="PATH", default="./", show_default=True, help="A folder (ends in /) or a file.")
-@click.option("--json", "as_json", is_flag=True, help="A line of JSON each: source, path.")
+@json_option("source", "path")
 @account_options
 @loop_option
 def download_command(*, sources: Sequence[str], output: str, as_json: bool) -> int:
@@ -191,20 +186,15 @@ def _require_folder(output: str, clips: int) -> None:
 @click.command()
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
 @click.option("--upload-url", metavar="URL", help="The upload host. [env: APIKLEY_UPLOAD_URL]")
-@click.option(
-    "--json", "as_json", is_flag=True, help="A line of JSON each: file, url, name, size, mime_type, expires_at."
-)
+@json_option("file", "url", "name", "size", "mime_type", "expires_at")
 @account_options
 @loop_option
-def upload_command(*, files: Sequence[str], upload_url: str | None, as_json: bool) -> int:
+@looped
+async def upload_command(*, files: Sequence[str], upload_url: str | None, as_json: bool) -> int:
     """Upload files and print their links, in the order in which they were given.
 
     The links live for some days at the provider, long enough for the inputs that name them.
     """
-    return in_loop(_upload(files, upload_url, as_json=as_json))
-
-
-async def _upload(files: Sequence[str], upload_url: str | None, *, as_json: bool) -> Exit:
     async with client(**options_of(upload_url=upload_url)) as wan:
         for file in files:
             uploaded = await wan.upload(Path(file))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 import msgspec
@@ -13,7 +13,7 @@ import msgspec
 from ..._batch import Outcome
 from ...errors import SubmissionUnknownError, TaskTimeoutError, WanError
 from ..exits import Exit
-from ..output import Columns, write
+from ..output import Columns, Row, write
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -35,10 +35,6 @@ _COLUMNS: Columns = {
 }
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
-
-
-Row: TypeAlias = Mapping[str, Any]
-"""A line of the output."""
 
 
 def row(outcome: Outcome, line: int | None) -> Row:

@@ -126,5 +126,5 @@ def _row(columns: _Columns, cells: Sequence[str], reading: Reading) -> InputLine
     key = None if columns.key is None or columns.key >= len(cells) else cells[columns.key] or None
     if reading.key not in fields:  # else it is both
         given.pop(reading.key, None)
-    values: dict[str, Any] = {name: typed(fields, name, cell, reading.folder) for name, cell in given.items()}
+    values: dict[str, Any] = {name: typed(fields, name, cell) for name, cell in given.items()}
     return reading.asked(model, key, values)
