@@ -34,8 +34,7 @@ except ModuleNotFoundError as _missing:
     raise ModuleNotFoundError(_words, name=_missing.name) from None
 
 from ._metrics import Numbers, show_gauges
-from ._spans import Spans
-from ._tasks import TracedTasks
+from ._spans import Spans, TracedTasks
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider

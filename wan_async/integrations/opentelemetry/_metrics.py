@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import Meter
 
     from ..._client import WanClient
-    from ._tasks import TracedTasks
+    from ._spans import TracedTasks
 
 
 class Numbers:

@@ -1,26 +1,24 @@
-"""A client's events as spans, each made when it is over."""
+"""A client's events as spans, each made when it is over; and the parts of its tasks that outlive one event."""
 
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from contextvars import ContextVar
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from opentelemetry import context, trace
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from ..._policy.recent import Recent
 from ..._protocol import TaskState
 from ...events import Called, Downloaded, Event, Finished, SubmissionUnknown, Submitted
-from ._tasks import TracedSubmission
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.trace import Tracer
-
-    from ._tasks import TracedTasks
-
 
 _CREATE = "/createTask"
 _NO_FAILURE = (None, 200, 429, 455)
@@ -31,6 +29,39 @@ _ENDED = 1000
 
 _status: ContextVar[int | None] = ContextVar("wan_async_status")
 """The HTTP status of the createTask that this coroutine made last."""
+
+
+class TracedSubmission(msgspec.Struct):
+    """A submission that was traced: its span, that span's parent, and when it ended."""
+
+    span: SpanContext
+    parent: Context
+    ended_ns: int
+
+
+class TracedTask(msgspec.Struct):
+    """A task until its end."""
+
+    polls: int = 0
+    submission: TracedSubmission | None = None
+
+
+class TracedTasks(OrderedDict[str, TracedTask]):
+    """The last tasks that there was anything of, each there when it is asked for.
+
+    Args:
+        most: how many.
+    """
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+
+    def __missing__(self, task_id: str) -> TracedTask:
+        task = self[task_id] = TracedTask()
+        if len(self) > self._most:
+            self.popitem(last=False)
+        return task
 
 
 class Spans:
