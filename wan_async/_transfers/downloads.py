@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, TypeVarTuple, Unpack, cast
 from weakref import WeakValueDictionary
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from .http import Http
 
 Args = TypeVarTuple("Args")
+P = TypeVar("P", Path, str)
 T = TypeVar("T")
 
 AT_ONCE = 8
@@ -47,9 +49,6 @@ class Downloads:
         max_elapsed: seconds without a new byte after which a download has failed.
         written: the files that the client wrote before.
         events: hears of clips that are there.
-
-    Attributes:
-        turn: held while one is under way.
     """
 
     def __init__(
@@ -64,8 +63,8 @@ class Downloads:
         self._opened = opened
         self._max_elapsed = max_elapsed
         self._written = written
-        self.events = events
-        self.turn = asyncio.Semaphore(AT_ONCE)
+        self._events = events
+        self._turn = asyncio.Semaphore(AT_ONCE)
         self._threads = anyio.CapacityLimiter(AT_ONCE)
         self._targets: WeakValueDictionary[Path, asyncio.Lock] = WeakValueDictionary()
 
@@ -103,23 +102,19 @@ class Downloads:
 
     async def _to_file(self, clip: Clip, target: Path, named: Callable[[bytes], str]) -> Path:
         """Download to `target`, or to the name beside it that the clip's first bytes ask for."""
-        asked, begun = _absolute(target), time.monotonic()
+        asked = _absolute(target)
         async with self._targets.setdefault(asked, asyncio.Lock()):  # of two of the same clip, the second finds it
             there = await self._threaded(self._written.find, asked, clip.identity)
-            if there is None:
-                async with self.turn:
-                    there = await self._replace(clip, asked, named)
-                self._written.add(asked, clip.identity, there)
-                self.events(Downloaded(clip.task_id, str(there.path), time.monotonic() - begun))
-        return target.with_name(there.path.name)
+            path = await self.fetched(clip, partial(self._replace, clip, asked, named)) if there is None else there.path
+        return target.with_name(path.name)
 
-    async def _replace(self, clip: Clip, target: Path, named: Callable[[bytes], str]) -> WholeFile:
+    async def _replace(self, clip: Clip, target: Path, named: Callable[[bytes], str], fetch: Fetch) -> Path:
         part = PartFile(target)
         try:
             await self._threaded(part.open)
-            with closing(await self.fetch(clip)) as fetch:
-                path = target.with_name(named(await self._copy(fetch, part)))
-            return WholeFile(path, await self._threaded(part.finish, path))
+            path = target.with_name(named(await self._copy(fetch, part)))
+            self._written.add(target, clip.identity, WholeFile(path, await self._threaded(part.finish, path)))
+            return path
         finally:
             await surely(part.discard)
 
@@ -127,9 +122,15 @@ class Downloads:
         """The clips of a task; see there."""
         return await clips_of(record, self._calls)
 
-    async def fetch(self, clip: Clip) -> Fetch:
-        """Begin to read a clip."""
-        return Fetch((await self._opened()).get, Link(self._calls, clip), self._max_elapsed)
+    async def fetched(self, clip: Clip, put: Callable[[Fetch], Awaitable[P]]) -> P:
+        """Have `put` read a clip, and put it where it gives, when it is this one's turn."""
+        begun = time.monotonic()
+        async with self._turn:
+            link = Link(self._calls, clip)
+            with closing(Fetch((await self._opened()).get, link, self._max_elapsed)) as fetch:
+                place = await put(fetch)
+        self._events(Downloaded(clip.task_id, str(place), time.monotonic() - begun))
+        return place
 
     async def _copy(self, fetch: Fetch, part: PartFile) -> bytes:
         """Write the clip; gives its first bytes."""

@@ -9,16 +9,14 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import closing, suppress
-from functools import cache
+from contextlib import suppress
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from .._words import one_line
 from ..errors import ConfigurationError, TransportError
-from ..events import Downloaded
 from .fetch import StartAnew
 from .media import known_or_named, media_type, suffix_of
 
@@ -81,25 +79,16 @@ class StoreFolder:
         """Stream what an item made into the store; gives the first object's URL."""
         downloads = self._downloads()
         clips = await downloads.clips_of(record)
-        first, *_ = [await self._stream(downloads, clip, key) for clip in clips]
+        first, *_ = [await downloads.fetched(clip, partial(self._stream, clip, key)) for clip in clips]
         return first
 
-    async def _stream(self, downloads: Downloads, clip: Clip, key: str) -> str:
-        begun = time.monotonic()
-        async with downloads.turn:
-            with closing(await downloads.fetch(clip)) as fetch:
-                name = await self._fill(clip.stem_for(key), clip.link, fetch)
-        url = f"{self._url}/{name}"
-        downloads.events(Downloaded(clip.task_id, url, time.monotonic() - begun))
-        return url
-
-    async def _fill(self, stem: str, link: str, fetch: Fetch) -> str:
-        """Put the object; gives its name."""
+    async def _stream(self, clip: Clip, key: str, fetch: Fetch) -> str:
+        """Put the object; gives its URL."""
         import obstore
 
         while True:
             try:
-                return await self._put(stem, link, fetch)
+                return f"{self._url}/{await self._put(clip.stem_for(key), clip.link, fetch)}"
             except StartAnew:
                 continue
             except (FileNotFoundError, obstore.exceptions.BaseError) as error:
