@@ -30,6 +30,8 @@ Check: TypeAlias = Callable[[str, Any], Any]
 _MOST = 10**4299
 """An integer of more digits can be neither printed nor encoded."""
 
+_LARGEST = sys.float_info.max
+
 _EXACT = 1 << 53
 """From here on not every integer is a float."""
 
@@ -74,39 +76,46 @@ def check_extra(extra: Iterable[str], names: Collection[str]) -> None:
 
 
 def _check(node: inspect.Type) -> Check:
+    """The check of a field, by its annotation: one of the functions below, with what the annotation says."""
+    rule = allowed(node)
     match node:
-        case inspect.Metadata():
-            return _marked(node)
+        case inspect.Metadata(type=inner, extra={"media": str()}):
+            return partial(_url, _check(inner), rule)
+        case inspect.Metadata(type=inner, extra={"blank": False}):
+            return partial(_prompt, _check(inner))
+        case inspect.Metadata(type=inspect.IntType() as inner):
+            return partial(_integer, _numbers(inner), excluded_by(node), rule)
+        case inspect.Metadata(type=inner):
+            return _check(inner)
         case inspect.StrType():
-            return _text_check(node)
+            return partial(_text, _lengths(node), rule)
         case inspect.IntType():
-            return _integer_check(node, (), allowed(node))
+            return partial(_integer, _numbers(node), (), rule)
         case inspect.FloatType():
-            return _number_check(node)
+            low = -_LARGEST if node.ge is None else node.ge
+            return partial(_number, low, _LARGEST if node.le is None else node.le, rule)
         case inspect.BoolType():
-            return _bool_check
+            return partial(_switch, rule)
         case inspect.LiteralType():
-            return _choice_check(node)
+            return partial(_choice, frozenset(node.values), rule)
         case inspect.ListType():
-            return _list_check(node)
-        case inspect.DictType():
-            return partial(_copied, dict, allowed(node))
-        case inspect.AnyType():
-            return partial(_copied, object, allowed(node))
+            return partial(_items, _lengths(node), _check(node.item_type), rule)
+        case inspect.DictType() | inspect.AnyType():
+            return partial(_copied, dict if isinstance(node, inspect.DictType) else object, rule)
         case _:
             raise TypeError(f"no check is known for {node!r}")
 
 
-def _marked(node: inspect.Metadata) -> Check:
-    match node:
-        case inspect.Metadata(type=inner, extra={"media": str()}):
-            return _url_check(_check(inner), allowed(node))
-        case inspect.Metadata(type=inner, extra={"blank": False}):
-            return _prompt_check(_check(inner))
-        case inspect.Metadata(type=inspect.IntType() as inner):
-            return _integer_check(inner, excluded_by(node), allowed(node))
-        case _:
-            return _check(node.type)
+def _numbers(node: inspect.IntType) -> range:
+    """The integers within a field's bounds and in its steps."""
+    step = node.multiple_of or 1
+    low, high = -_MOST if node.ge is None else node.ge, _MOST if node.le is None else node.le
+    return range(-(-low // step) * step, high + 1, step)
+
+
+def _lengths(node: inspect.StrType | inspect.ListType) -> range:
+    """The lengths that a field may have."""
+    return range(node.min_length or 0, (sys.maxsize if node.max_length is None else node.max_length) + 1)
 
 
 def _plain(value: Any) -> object:
@@ -126,32 +135,21 @@ def _plain(value: Any) -> object:
     return float(value) if hasattr(kind, "is_integer") and hasattr(kind, "__float__") else value
 
 
-def _text_check(node: inspect.StrType) -> Check:
-    least, most = node.min_length or 0, node.max_length
-    longest = sys.maxsize if most is None else most
-    rule = allowed(node)
-
-    def check(field: str, value: Any) -> str:
-        text = value if type(value) is str else _plain(value)
-        if not isinstance(text, str) or not least <= len(text) <= longest:
-            raise InvalidInputError(field, value, rule)
-        if not text.isascii() and not _is_unicode(text):
-            raise InvalidInputError(field, value, f"{rule}, without lone surrogates")
-        return text
-
-    return check
+def _text(lengths: range, rule: str, field: str, value: Any) -> str:
+    text = value if type(value) is str else _plain(value)
+    if not isinstance(text, str) or len(text) not in lengths:
+        raise InvalidInputError(field, value, rule)
+    if not text.isascii() and not _is_unicode(text):
+        raise InvalidInputError(field, value, f"{rule}, without lone surrogates")
+    return text
 
 
-def _prompt_check(text: Check) -> Check:
+def _prompt(text: Check, field: str, value: Any) -> str:
     """Refuse what shows nothing: a clip of it costs as much as any other."""
-
-    def check(field: str, value: Any) -> str:
-        kept = text(field, value)
-        if all(map(_is_invisible, kept)):
-            raise InvalidInputError(field, value, "text that is not blank")
-        return kept
-
-    return check
+    kept = text(field, value)
+    if all(map(_is_invisible, kept)):
+        raise InvalidInputError(field, value, "text that is not blank")
+    return kept
 
 
 def _is_invisible(character: str) -> bool:
@@ -167,80 +165,50 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-def _url_check(text: Check, rule: str) -> Check:
-    def check(field: str, value: Any) -> str | Path:
-        if isinstance(value, Path):
-            return value
-        if not is_url(value):
-            raise InvalidInputError(field, value, rule)
-        return text(field, value)
-
-    return check
+def _url(text: Check, rule: str, field: str, value: Any) -> str | Path:
+    if isinstance(value, Path):
+        return value
+    if not is_url(value):
+        raise InvalidInputError(field, value, rule)
+    return text(field, value)
 
 
-def _integer_check(node: inspect.IntType, excluded: Collection[int], rule: str) -> Check:
-    low = -_MOST if node.ge is None else node.ge
-    high = _MOST if node.le is None else node.le
-    step = node.multiple_of or 1
-
-    def check(field: str, value: Any) -> int:
-        number = value if type(value) is int else _plain(value)
-        if type(number) is not int or not low <= number <= high or number % step or number in excluded:
-            raise InvalidInputError(field, value, rule)
-        return number
-
-    return check
+def _integer(numbers: range, excluded: Collection[int], rule: str, field: str, value: Any) -> int:
+    number = value if type(value) is int else _plain(value)
+    if type(number) is not int or number not in numbers or number in excluded:
+        raise InvalidInputError(field, value, rule)
+    return number
 
 
-def _number_check(node: inspect.FloatType) -> Check:
-    low = -sys.float_info.max if node.ge is None else node.ge
-    high = sys.float_info.max if node.le is None else node.le
-    rule = allowed(node)
-
-    def check(field: str, value: Any) -> float:
-        number = _plain(value)
-        if isinstance(number, bool) or not isinstance(number, (int, float)) or not low <= number <= high:
-            raise InvalidInputError(field, value, rule)
-        return number if abs(number) < _EXACT else float(number)
-
-    return check
+def _number(low: float, high: float, rule: str, field: str, value: Any) -> float:
+    number = _plain(value)
+    if isinstance(number, bool) or not isinstance(number, (int, float)) or not low <= number <= high:
+        raise InvalidInputError(field, value, rule)
+    return number if abs(number) < _EXACT else float(number)
 
 
-def _bool_check(field: str, value: Any) -> bool:
+def _switch(rule: str, field: str, value: Any) -> bool:
     if not isinstance(value, bool):
-        raise InvalidInputError(field, value, "true or false")
+        raise InvalidInputError(field, value, rule)
     return value
 
 
-def _choice_check(node: inspect.LiteralType) -> Check:
+def _choice(choices: Collection[Any], rule: str, field: str, value: Any) -> Any:
     """One of the choices; where each stands as text and as a number, the wire gets the text."""
-    choices = frozenset(node.values)
-    numbers = {choice: str(choice) for choice in choices if isinstance(choice, int) and str(choice) in choices}
-    rule = allowed(node)
-
-    def check(field: str, value: Any) -> Any:
-        choice = value if type(value) is str else _plain(value)
-        if type(choice) not in {str, int} or choice not in choices:
-            raise InvalidInputError(field, value, rule + did_you_mean(value, map(str, choices)))
-        return numbers.get(cast("int", choice), choice)
-
-    return check
+    choice = value if type(value) is str else _plain(value)
+    if type(choice) not in {str, int} or choice not in choices:
+        raise InvalidInputError(field, value, rule + did_you_mean(value, map(str, choices)))
+    text = str(choice)
+    return text if text in choices else choice
 
 
-def _list_check(node: inspect.ListType) -> Check:
-    least, most, item = node.min_length or 0, node.max_length, _check(node.item_type)
-    longest = sys.maxsize if most is None else most
-    rule = allowed(node)
-
-    def check(field: str, value: Any) -> tuple[Any, ...]:
-        if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
-            raise InvalidInputError(field, value, rule)
-        values = tuple(cast("Sequence[Any]", value))
-        if not least <= len(values) <= longest:
-            raise InvalidInputError(field, value, rule)
-        return tuple([item(f"{field}[{index}]", one) for index, one in enumerate(values)])
-
-    return check
+def _items(lengths: range, item: Check, rule: str, field: str, value: Any) -> tuple[Any, ...]:
+    if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
+        raise InvalidInputError(field, value, rule)
+    values = tuple(cast("Sequence[Any]", value))
+    if len(values) not in lengths:
+        raise InvalidInputError(field, value, rule)
+    return tuple([item(f"{field}[{index}]", one) for index, one in enumerate(values)])
 
 
 def _copied(kind: type, rule: str, field: str, value: object) -> Any:
