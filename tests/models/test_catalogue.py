@@ -13,6 +13,7 @@ from msgspec import UNSET
 
 import wan_async
 from wan_async import InvalidInputError, WanInput, models
+from wan_async._docs import field_docs
 from wan_async.models import MODELS, input_from
 from wan_async.models.catalogue import defaults_of, fields_of
 from wan_async.prices import list_price
@@ -119,3 +120,16 @@ def test_a_model_without_a_tariff_has_no_price(monkeypatch: pytest.MonkeyPatch) 
     cls = MODELS["wan/2-6-image-to-video"]
     monkeypatch.setattr(cls, "tariff", None)
     assert list_price(cls.model, {}) is None
+
+
+def test_inputs_and_prices_read_no_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch asks for both in its event loop, which a read of files would hold up."""
+
+    def refuse(_: object) -> str:
+        raise AssertionError("the source was read")
+
+    monkeypatch.setattr("inspect.getsource", refuse)
+    for cached in (field_docs, fields_of, defaults_of):
+        cached.cache_clear()
+    assert list_price("wan/2-6-image-to-video", {}) == 104.5
+    assert input_from("wan/2-2-a14b-text-to-video-turbo", {"prompt": "a fox"}).content() == b'{"prompt":"a fox"}'

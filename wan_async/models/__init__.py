@@ -50,7 +50,7 @@ from ._wan27 import (
     Wan27VideoEdit,
 )
 from ._wan30 import Wan30Video, Wan30VideoPrime
-from .catalogue import fields_of
+from .catalogue import types_of
 
 __all__ = [
     "AnyInput",
@@ -122,14 +122,14 @@ def input_from(model: str, fields: Mapping[str, Any], *, custom: bool = False) -
         if custom:
             return CustomInput(model, dict(fields))
         raise InvalidInputError("model", model, either(MODELS) + did_you_mean(model, MODELS))
-    facts = fields_of(cls)
-    unknown = {name: value for name, value in fields.items() if name not in facts}
+    types = types_of(cls)
+    unknown = {name: value for name, value in fields.items() if name not in types}
     if unknown and not custom:
         name, value = next(iter(unknown.items()))
-        allowed = f"the fields of {model}: {', '.join(facts)}"
-        raise InvalidInputError(str(name), value, allowed + did_you_mean(name, facts))
-    for field in facts.values():
-        if field.required and field.name not in fields:
-            raise InvalidInputError.missing(field.name)
-    known = {name: value for name, value in fields.items() if name in facts}
+        allowed = f"the fields of {model}: {', '.join(types)}"
+        raise InvalidInputError(str(name), value, allowed + did_you_mean(name, types))
+    for name, field in types.items():
+        if field.required and name not in fields:
+            raise InvalidInputError.missing(name)
+    known = {name: value for name, value in fields.items() if name in types}
     return cls(**known, extra=unknown) if unknown else cls(**known)

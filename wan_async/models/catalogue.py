@@ -43,8 +43,14 @@ class FieldFacts(msgspec.Struct, frozen=True):
 @cache
 def fields_of(cls: type[WanInput]) -> Mapping[str, FieldFacts]:
     """The fields of a model by their names, required ones first, without `extra`."""
+    return {name: _facts(cls, field) for name, field in types_of(cls).items()}
+
+
+@cache
+def types_of(cls: type[WanInput]) -> Mapping[str, inspect.Field]:
+    """The same as msgspec has them: without docstrings, for which the source is read, which would hold up a loop."""
     fields = cast("inspect.StructType", inspect.type_info(cls)).fields
-    known = (_facts(cls, field) for field in fields if field.name != "extra")
+    known = [field for field in fields if field.name != "extra"]
     return {field.name: field for field in sorted(known, key=lambda field: not field.required)}
 
 
@@ -99,4 +105,5 @@ def _is_taken(cls: type[WanInput], fields: Mapping[str, Any]) -> bool:
 @cache
 def defaults_of(cls: type[WanInput]) -> Mapping[str, Any]:
     """The provider's values for fields that are left out, as far as its pages say."""
-    return {name: field.default for name, field in fields_of(cls).items() if field.default is not UNSET}
+    schemas = {name: _schema_of(field.type) for name, field in types_of(cls).items()}
+    return {name: schema["default"] for name, schema in schemas.items() if "default" in schema}
