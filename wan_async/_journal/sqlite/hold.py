@@ -55,6 +55,7 @@ class Hold:
     Attributes:
         path: the journal, as the caller named it.
         database: the connection.
+        execute: executes a statement whose rows are read at once: a cursor for each costs as much as a small statement.
         keys: makes the keys of this run.
         run: this run's id.
         last: the id of the last item that was there before.
@@ -89,6 +90,7 @@ class Hold:
             if isinstance(fault, (sqlite3.Error, OSError)):
                 raise JournalError(f"{path} cannot be opened: {fault}") from fault
             raise
+        self.execute = self.database.cursor().execute
         self.keys = KeyMaker()
 
     def _open(self) -> sqlite3.Connection:

