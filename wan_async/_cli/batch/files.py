@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import codecs
 import contextlib
-import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Generator
+from collections.abc import Generator, Iterator
 from functools import partial
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import BinaryIO, cast
 
 import msgspec
 
@@ -50,45 +49,41 @@ def opened(source: str) -> Generator[BinaryIO]:
     with contextlib.ExitStack() as stack:
         file = sys.stdin.buffer if source == STDIN else stack.enter_context(Path(source).open("rb"))
         if source == STDIN or not file.seekable():
-            file = _copied(stack, file)
+            file = _copied(stack, _chunks(file))
         start = file.read(_START)
         file.seek(0)
-        encoding = next((encoding for mark, encoding in _MARKS.items() if start.startswith(mark)), None)
-        if encoding is None:
-            _require_text(source, start)
-        if encoding is None and b"\r" in start and b"\n" not in start:
-            encoding = "utf-8"
-        yield file if encoding is None else _transcoded(stack, file, encoding)
+        encoding = _other_encoding(source, start)
+        yield file if encoding is None else _copied(stack, _transcoded(file, encoding))
 
 
-def _require_text(source: str, start: bytes) -> None:
-    what = next(
-        (what for sign, what in _SIGNS.items() if start.startswith(sign)), "is not text" if b"\0" in start else ""
-    )
-    if what:
-        raise ConfigurationError(f"{'stdin' if source == STDIN else source} {what}: save it as CSV or JSONL, in UTF-8")
+def _other_encoding(source: str, start: bytes) -> str | None:
+    """The encoding of what has to be written anew; None for UTF-8 with the line ends of today."""
+    for mark, encoding in _MARKS.items():
+        if start.startswith(mark):
+            return encoding
+    what = [what for sign, what in _SIGNS.items() if start.startswith(sign)]
+    if what or b"\0" in start:
+        name = "stdin" if source == STDIN else source
+        raise ConfigurationError(f"{name} {(*what, 'is not text')[0]}: save it as CSV or JSONL, in UTF-8")
+    return "utf-8" if b"\r" in start and b"\n" not in start else None
 
 
-def _copied(stack: contextlib.ExitStack, file: BinaryIO) -> BinaryIO:
-    return _rewound(stack, lambda copy: shutil.copyfileobj(file, copy))
-
-
-def _transcoded(stack: contextlib.ExitStack, file: BinaryIO, encoding: str) -> BinaryIO:
-    def transcode(copy: IO[bytes]) -> None:
-        lone_ends = encoding == "utf-8"
-        for text in codecs.iterdecode(iter(partial(file.read, _START), b""), encoding):
-            copy.write((text.replace("\r", "\n") if lone_ends else text).encode())
-
+def _transcoded(file: BinaryIO, encoding: str) -> Iterator[bytes]:
     try:
-        return _rewound(stack, transcode)
+        for text in codecs.iterdecode(_chunks(file), encoding):
+            yield (text.replace("\r", "\n") if encoding == "utf-8" else text).encode()
     except UnicodeError as error:
         raise not_utf8(error) from None
 
 
-def _rewound(stack: contextlib.ExitStack, fill: Callable[[IO[bytes]], None]) -> BinaryIO:
-    """A temporary file, filled and at its beginning; it goes with `stack`."""
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    return iter(partial(file.read, _START), b"")
+
+
+def _copied(stack: contextlib.ExitStack, chunks: Iterator[bytes]) -> BinaryIO:
+    """A temporary file of these, at its beginning; it goes with `stack`."""
     copy = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - it is entered
-    fill(copy)
+    copy.writelines(chunks)
     copy.seek(0)
     return cast("BinaryIO", copy)  # Windows has a wrapper around it
 
@@ -104,6 +99,11 @@ class Places(msgspec.Struct, frozen=True):
 
     output: Path | None
     journal: Path | str | None
+
+    @property
+    def is_resumed(self) -> bool:
+        """True if there may be a journal of an earlier run."""
+        return isinstance(self.journal, str) or (self.journal is not None and self.journal.exists())
 
     def charged(self, otherwise: float = 0.0) -> float:
         """The credits that were or may have been charged in all runs, as the journal has them: the same everywhere."""
@@ -170,8 +170,7 @@ def _refuse_loss(found: Places) -> None:
     check_ending(output, "--output")
     if not output.parent.is_dir() or (output.exists() and not output.is_file()):
         raise ConfigurationError(f"{output}: is not a file in a folder that is there; choose another --output")
-    kept = isinstance(journal, str) or (journal is not None and journal.exists())
-    if output.exists() and output.stat().st_size and not kept:
+    if output.exists() and output.stat().st_size and not found.is_resumed:
         why = "no journal is kept" if journal is None else f"its journal {Path(journal).name} is not"
         raise ConfigurationError(
             f"{output} is there and {why}: it would be lost, and paid again; delete it or choose another --output"
@@ -180,5 +179,5 @@ def _refuse_loss(found: Places) -> None:
 
 def require_journal(files: Places, option: str) -> None:
     """Refuse an option that goes on from an earlier run where there is none."""
-    if not isinstance(files.journal, str) and (files.journal is None or not files.journal.exists()):
+    if not files.is_resumed:
         raise ConfigurationError(f"{option}: there is no journal of an earlier run ({files.journal})")
