@@ -1,4 +1,4 @@
-"""One parser reads the answers of a connection one after the other, and nothing of one is taken for another."""
+"""The answers of a connection come one after the other, and nothing of one is taken for another."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ CREATE = Request("POST", requests.CREATE_TASK, b'{"model": "m"}')
 KINDS = {
     "with its length": answer(body="first"),
     "in chunks": chunked(b'"fi', b'rst"'),
+    "in chunks, with trailers": raw(
+        http(200, b"", {"Content-Length": "", "Transfer-Encoding": "chunked"})
+        + b"5\r\nfirst\r\n0\r\nRetry-After: 60\r\nContent-Encoding: gzip\r\n\r\n"
+    ),
     "packed": gzipped("first"),
     "after a note": raw(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + http(200, b'"first"')),
     "with a head of its own": answer(body="first", headers={"X-Of-This": "one"}),
@@ -69,6 +73,31 @@ async def test_half_an_answer_that_comes_unasked_does_not_begin_the_next_one() -
         assert (caught.value.sent, server.posts) == (False, 1)
 
 
+async def test_a_line_break_behind_an_answer_costs_no_request() -> None:
+    came = asyncio.Event()
+
+    async def talks(peer: Peer) -> None:
+        await answer()(peer)
+        await asyncio.sleep(0.02)
+        await peer.send(b"\r\n")
+        came.set()
+
+    async with scripted(talks, answer(body="second")) as server, SessionPool(connections=1) as pool:
+        assert (await pool.exchange(server.url, "k", CREATE, 5.0)).status == 200
+        await came.wait()
+        await asyncio.sleep(0.02)
+        assert (await pool.exchange(server.url, "k", CREATE, 5.0)).body == b'"second"'
+
+
+async def test_half_a_head_behind_an_answer_is_no_part_of_the_next_one() -> None:
+    """As its beginning it would make a refusal of a task that was created: that is sent again, and paid twice."""
+    behind = http(429, b"", {"X-Cut": "off"}).partition(b"off")[0]
+    async with scripted(raw(http(200, b"1") + behind), answer()) as server, SessionPool(connections=1) as pool:
+        assert (await pool.exchange(server.url, "k", CREATE, 5.0)).body == b"1"
+        assert (await pool.exchange(server.url, "k", CREATE, 5.0)).status == 200
+        assert server.posts == 2
+
+
 async def test_a_session_that_used_the_connection_before_leaves_no_limits_of_its_own() -> None:
     """A request of the session sets a parser with its own time limit and sizes."""
     long_head = answer(body="long", headers={"X-Long": "x" * 50_000})
@@ -80,3 +109,12 @@ async def test_a_session_that_used_the_connection_before_leaves_no_limits_of_its
         await asyncio.sleep(0.3)
         assert (await pool.exchange(server.url, "k", CREATE, 5.0)).body == b'"long"'
         assert server.connections == 1
+
+
+async def test_a_session_takes_a_connection_that_was_used_before_and_leaves_it() -> None:
+    async with scripted(*[answer(body="one")] * 3) as server, SessionPool(connections=1) as pool:
+        await pool.exchange(server.url, "k", CREATE, 5.0)
+        async with pool.sessions().api.get(server.url) as response:
+            assert await response.json() == "one"
+        await pool.exchange(server.url, "k", CREATE, 5.0)
+        assert (len(server.received), server.connections) == (3, 1)

@@ -1,4 +1,4 @@
-"""The handler of our connections: aiohttp's, which keeps its parser from answer to answer, and what it refuses.
+"""The handler of our connections: aiohttp's, which ends those that say what nobody asked, and keeps what is no HTTP.
 
 A length that counts letters for bytes, junk behind the body, a header without a colon: aiohttp throws away the whole
 piece that it read as no HTTP. It is kept, for the id of a paid task may stand in it. Nobody reads more out of one than
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import Final
+from typing import Any, Final
 
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http import HttpProcessingError
@@ -33,32 +33,34 @@ class Handler(ResponseHandler):
 
     Attributes:
         unparsed: the piece that could not be read.
-        idle: True once an answer was read, until the next is expected.
+        idle: True once an answer was read, until the next is expected, be it ours or that of the session itself.
     """
 
     unparsed: bytes = b""
     idle: bool = False
-    _own_parser: object = None
 
     def expect_answer(self) -> asyncio.WriteTransport | None:
         """Be ready for the next answer, and give what its request is written to; None if the connection has ended.
 
-        A parser reads one answer after the other, and a new one for each, as aiohttp's sessions have, costs 2 µs.
+        Each answer has a parser of its own, at 2 µs: what stands in one behind an answer (its trailers, half a head)
+        would be the next answer's.
         """
         transport = self.transport
         if transport is None or transport.is_closing() or self.should_close:
             return None
-        if self._parser is None or self._parser is not self._own_parser:
-            self.set_response_params(
-                read_until_eof=True, max_line_size=LONGEST_LINE, max_field_size=LONGEST_LINE, max_headers=MOST_LINES
-            )
-            self._own_parser = self._parser
-        self.idle = False
+        self.set_response_params(
+            read_until_eof=True, max_line_size=LONGEST_LINE, max_field_size=LONGEST_LINE, max_headers=MOST_LINES
+        )
         return transport
 
+    def set_response_params(self, **params: Any) -> None:
+        """Expect an answer that reads as these say."""
+        self.idle = False
+        super().set_response_params(**params)
+
     def data_received(self, data: bytes) -> None:
-        """Read a piece, or keep it; what comes unasked ends the connection: it would begin the next answer."""
-        if self.idle:
+        """Read a piece, or keep it; what comes unasked ends the connection: more of it would begin the next answer."""
+        if self.idle and not data.isspace():  # a line break behind an answer is passed over
             self.force_close()
         super().data_received(data)
         if isinstance(self._exception, HttpProcessingError) and not self.unparsed:
