@@ -195,6 +195,22 @@ async def test_a_slow_stream_is_not_taken_for_silence(host: UploadHost) -> None:
     assert uploaded.size == 600_000
 
 
+async def test_a_piece_that_comes_as_the_host_is_left_is_no_fault_of_the_stream(host: UploadHost) -> None:
+    async def content() -> AsyncIterator[bytes]:
+        yield b"x" * 100_000  # more than is kept for a second try
+        end = time.monotonic() + 0.3
+        while time.monotonic() < end:  # the loop sees only now that it is late, with a piece on its way
+            pass
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        yield b"y"
+        await asyncio.sleep(10)
+
+    async with client(host.url, upload=True, total=0.2, max_elapsed=0.1) as wan:
+        with pytest.raises(TransportError, match=r"said nothing for 0\.2 s"):
+            await wan.upload(content())
+
+
 async def test_the_callers_error_comes_out_bare(host: UploadHost, wan: WanClient) -> None:
     async def broken() -> AsyncIterator[bytes]:
         yield MEGABYTE

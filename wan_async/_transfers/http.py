@@ -175,11 +175,14 @@ class _Sending:
         self.fault: Exception | None = None
 
     async def watched(self, stall: float) -> AsyncGenerator[Piece]:
+        while piece := await self._next():
+            if self.stall is not None:
+                self.stall.reschedule(asyncio.get_running_loop().time() + stall)
+            yield piece
+
+    async def _next(self) -> Piece:
         try:
-            async for piece in self._pieces:
-                if self.stall is not None:
-                    self.stall.reschedule(asyncio.get_running_loop().time() + stall)
-                yield piece
+            return await anext(self._pieces, b"")
         except Exception as error:  # aiohttp would make a broken connection of it
             self.fault = error
             raise
