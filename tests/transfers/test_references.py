@@ -61,6 +61,23 @@ def test_relative_paths_are_joined_as_the_standard_library_does(text: str) -> No
     assert redirected(BASE, text) == urljoin(BASE, text)
 
 
+@given(segment)
+def test_the_folders_before_a_relative_path_are_kept_letter_for_letter(text: str) -> None:
+    assert redirected(f"https://host/x{text}/a%20b%2Fc/d?sig=1", "e") == f"https://host/x{text}/a%20b%2Fc/e"
+
+
+@pytest.mark.parametrize(
+    ("link", "location", "expected"),
+    [
+        ("https://host/50%25/a%2Fb", "?sig=1", "https://host/50%25/a%2Fb?sig=1"),
+        ("https://host/a?sig=1", "?", "https://host/a?"),
+        ("https://host/a/", "2026-05-03T10:00/b", "https://host/a/2026-05-03T10:00/b"),
+    ],
+)
+def test_what_is_said_stands_and_no_more(link: str, location: str, expected: str) -> None:
+    assert redirected(link, location) == expected
+
+
 @pytest.mark.parametrize(
     ("told", "expected"),
     [

@@ -29,12 +29,39 @@ def redirected(link: str, location: str) -> str:
     location = location.strip().partition("#")[0]
     if _SCHEME.match(location):
         return _absolute(location)
-    base = URL(link, encoded=True)
+    absolute = _ABSOLUTE.fullmatch(link)
+    if absolute is None:
+        return location
+    scheme, authority, rest = absolute.groups()
     if location.startswith("//"):
-        return _absolute(f"{base.scheme}:{location}")
-    if location.startswith("/"):  # kept as it is, with its `..`: a signature may cover them
-        return f"{base.scheme}://{base.raw_authority}{_quoted(location)}"
-    return str(base.with_fragment(None).join(URL(_quoted(location), encoded=True)))
+        return _absolute(scheme + location)
+    return f"{scheme}//{authority}{_joined(rest.partition('#')[0], _quoted(location))}"
+
+
+def _joined(base: str, reference: str) -> str:
+    """The path and query of `reference`, relative to those of `base`."""
+    path, _, _ = base.partition("?")
+    if not reference:
+        return base
+    if reference.startswith("/"):
+        return reference
+    if reference.startswith("?"):
+        return path + reference
+    relative, mark, query = reference.partition("?")
+    return _without_dots(f"{path.rpartition('/')[0]}/{relative}") + mark + query
+
+
+def _without_dots(path: str) -> str:
+    """The path without `.` and `..`; RFC 3986, 5.2.4."""
+    kept: list[str] = []
+    segments = path.split("/")[1:]
+    for segment in segments:
+        if segment == "..":
+            kept = kept[:-1]
+        elif segment != ".":
+            kept.append(segment)
+    ends_in_folder = segments[-1] in (".", "..")
+    return "/" + "/".join([*kept, ""] if ends_in_folder else kept)
 
 
 def _absolute(text: str) -> str:
