@@ -128,3 +128,14 @@ def test_it_is_never_above_the_ceiling_nor_below_one(ceiling: int, events: list[
         else:
             limit.reject(now * 5.0, now * 5.0 + 0.1, count)
         assert 1 <= limit.known <= limit.value <= ceiling
+
+
+@given(st.integers(1, 1000), st.floats(-2.0, 3.0), st.integers(0, 400))
+def test_calls_that_are_told_together_earn_as_much_as_one_by_one(ceiling: int, budget: float, calls: int) -> None:
+    """None of them too: of a shared limit a visit may tell that nobody called."""
+    together, alone = LearntLimit(ceiling, budget=budget), LearntLimit(ceiling, budget=budget)
+    together.earn(calls)
+    for _ in range(calls):
+        alone.earn()
+    assert abs(together.budget - alone.budget) < 0.015
+    assert calls or together == alone

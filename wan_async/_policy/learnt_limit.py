@@ -93,7 +93,8 @@ class LearntLimit(msgspec.Struct, array_like=True):
         """So many calls were not refused: the budget grows."""
         budget, large = self.budget, 2 * self.known / _STEP
         if budget < _PURSE or budget < large:
-            self.budget = min(budget + calls * _PRICE, max(_PURSE, large) + _PRICE) if calls > 1 else budget + _PRICE
+            most = max(_PURSE, large) + _PRICE
+            self.budget = budget + _PRICE if calls == 1 else min(budget + calls * _PRICE, most)
 
     def confirm(self, permit: float) -> None:
         """The call of this permit was not refused: if it used a probe up again, that stood."""
