@@ -20,6 +20,7 @@ from wan_async import (
     TaskFailedError,
     WanInput,
 )
+from wan_async._journal import Journal, writer
 from wan_async.emulator import Fault
 
 from .sites import Site
@@ -155,6 +156,18 @@ async def test_a_stop_by_402_leaves_nothing_marked_as_done(tmp_path: Path) -> No
     site.provider.credits = 1e9
     assert len(await site.run(inputs)) == 100
     assert set(site.created().values()) == {1}
+
+
+async def test_who_is_told_of_the_end_reads_in_the_journal_that_nothing_was_charged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "SPACING", 0.3)  # withdrawals are asked for, and wait to be written
+    site = Site(tmp_path, credits=0.0)
+    async with site.client() as wan, wan.batch([clip(number) for number in range(3)], journal=site.path) as results:
+        with pytest.raises(InsufficientCreditsError):
+            await anext(results)
+        with Journal.open_readonly(site.path) as journal:
+            assert (journal.counts().credits, journal.counts().sending) == (0.0, 0)
 
 
 async def test_a_batch_ends_whose_last_items_have_keys_that_others_have(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ Without a journal nothing is written, and nothing comes back.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Collection
@@ -26,6 +27,7 @@ from .._journal.store import (
     Withdrawal,
     Written,
 )
+from ..errors import WanError
 from ..models import WanInput
 from ..prices import unpriced
 from .earlier import Earlier
@@ -111,6 +113,12 @@ class Ledger:
             await store.set_limit(self._limit.n, self._limit.per)
         if self._limiter is not None and self._limiter.memory and not self._is_new:
             self._limiter.remember(await store.sent_since(time.time() - self._limiter.memory))
+
+    async def written(self) -> None:
+        """Wait until what was asked is on disk; what goes wrong there, `open`'s `failed` hears."""
+        if self._store is not None:
+            with contextlib.suppress(WanError):
+                await self._store.spent()  # a read comes after what was asked before it
 
     async def aclose(self) -> None:
         """Finish what is being written, and close."""

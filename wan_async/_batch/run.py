@@ -127,7 +127,11 @@ class Run:
             raise WanError("this batch belongs to the process that entered it; a forked one makes its own")
         if self._ledger.durable:
             self._see(all_of_it=not self.outbox.ready)
-        outcome = self.outbox.take() or await self.outbox.get(self._at_rest)
+        try:
+            outcome = self.outbox.take() or await self.outbox.get(self._at_rest)
+        except Exception:  # the end, or what brought it: who is told of it may read the journal
+            await self._ledger.written()
+            raise
         if self._ledger.durable:
             self._taken = outcome.key
         return outcome
