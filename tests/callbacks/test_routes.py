@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import aiohttp
 import pytest
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from litestar import Litestar, asgi
 from starlette.applications import Starlette
 
@@ -30,11 +30,19 @@ def fastapi(callbacks: Callbacks) -> Any:
     return app
 
 
+def fastapi_router(callbacks: Callbacks) -> Any:
+    """Of a router's routes FastAPI makes others, by their paths."""
+    app, router = FastAPI(), APIRouter()
+    router.routes.append(callbacks.asgi_route("/wan"))
+    app.include_router(router)
+    return app
+
+
 def litestar(callbacks: Callbacks) -> Any:
     return Litestar([asgi("/wan", copy_scope=True)(callbacks.asgi_app())])  # pyright: ignore[reportArgumentType]
 
 
-@pytest.mark.parametrize("make", [starlette, fastapi, litestar])
+@pytest.mark.parametrize("make", [starlette, fastapi, fastapi_router, litestar])
 async def test_the_path_answers_with_and_without_its_slash(make: Make) -> None:
     callbacks = Callbacks(URL, KEY, bus=(bus := Bus()))
     async with served(make(callbacks)) as url:
@@ -43,7 +51,7 @@ async def test_the_path_answers_with_and_without_its_slash(make: Make) -> None:
     assert [(one.task_id, one.token) for one in bus.published] == [("t0", None), ("t1", None), ("t2", "abc")]
 
 
-@pytest.mark.parametrize("make", [starlette, fastapi])
+@pytest.mark.parametrize("make", [starlette, fastapi, fastapi_router])
 async def test_other_paths_are_the_applications_own(make: Make) -> None:
     callbacks = Callbacks(URL, KEY, bus=(bus := Bus()))
     async with served(make(callbacks)) as url:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -74,13 +73,33 @@ def starlette_route(path: str, app: ASGIApp) -> BaseRoute:
     if not isinstance(path, str) or not path.startswith("/"):
         raise ConfigurationError(f"path: {path!r} is not allowed; allowed: a path that begins with /")
     try:
+        from starlette.convertors import register_url_convertor
         from starlette.routing import Route
     except ModuleNotFoundError as missing:
         raise ConfigurationError(f"asgi_route needs Starlette ({missing}): pip install starlette") from None
-    route = Route(path, app, include_in_schema=False)
-    # of "/wan" Starlette itself would answer "/wan/" by a redirect, and the reverse
-    route.path_regex = re.compile(route.path_regex.pattern.removesuffix("$").rstrip("/") + "/?$")
-    return route
+    register_url_convertor(_SLASH, _optional_slash())
+    stem = path.rstrip("/")
+    # in the path itself: FastAPI's include_router makes another route of that
+    return Route(f"{stem}{{end:{_SLASH}}}" if stem else "/", app, include_in_schema=False)
+
+
+_SLASH = "wan_async_slash"
+
+
+def _optional_slash() -> Any:
+    """Matches a slash or nothing: of "/wan" Starlette itself would answer "/wan/" by a redirect, and the reverse."""
+    from starlette.convertors import Convertor
+
+    class OptionalSlash(Convertor[str]):
+        regex = "/?"
+
+        def convert(self, value: str) -> str:
+            return value
+
+        def to_string(self, value: str) -> str:
+            return value
+
+    return OptionalSlash()
 
 
 async def _body(receive: Receive) -> bytes | None:
