@@ -218,6 +218,29 @@ async def test_callbacks_go_on_when_another_way_to_the_same_emulator_ends() -> N
     await ways[0].aclose()
 
 
+async def test_callbacks_that_wait_for_a_slot_are_left_to_the_next_way_when_theirs_ends() -> None:
+    provider, got = Emulator(seconds=0.02, limit=None), list[str]()
+
+    async def never(url: str, headers: Mapping[str, str], body: bytes) -> int:
+        await asyncio.sleep(60)
+        return 200
+
+    async def post(url: str, headers: Mapping[str, str], body: bytes) -> int:
+        got.append(url)
+        return 200
+
+    slow, quick = provider.transport(post=never), provider.transport(post=post)
+    wan = WanClient("k", base_url="http://h", pool=slow, limit=RateLimit(1000, per=1.0))
+    for number in range(64 + 3):  # 64 are sent at once
+        await wan.submit(Wan22TextToVideoTurbo(prompt=f"fox {number}"), callback_url=f"http://h/{number}")
+    await asyncio.sleep(0.2)
+    await slow.aclose()
+    await WanClient("k", base_url="http://h", pool=quick).credits()
+    await asyncio.sleep(0.2)
+    assert sorted(got) == ["http://h/64", "http://h/65", "http://h/66"]
+    await quick.aclose()
+
+
 async def test_callbacks_tell_failure_are_repeated_and_doubled_on_demand() -> None:
     receiver = Receiver()
     receiver.statuses = [500, 500]

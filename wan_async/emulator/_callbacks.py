@@ -67,9 +67,11 @@ class Dispatcher:
             now = self._clock.now()
             self._jobs.settle(now)
             while self._jobs.callbacks:
-                callback = self._jobs.callbacks.popleft()  # before the wait: another dispatcher may take the rest
                 await self._slots.acquire()
-                self._spawn(self._deliver(callback))
+                if not self._jobs.callbacks:  # another dispatcher took the rest
+                    self._slots.release()
+                    break
+                self._spawn(self._deliver(self._jobs.callbacks.popleft()))
             await self._rest(self._jobs.next_ending - self._clock.now())
 
     async def _rest(self, seconds: float) -> None:
