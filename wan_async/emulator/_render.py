@@ -19,8 +19,9 @@ from PIL import Image, ImageDraw, ImageFilter
 from ._clips import ClipSpec
 from ._lettering import caption
 
-FPS = 5
-"""Pictures a second: each costs some 15 ms at 720p, and the demo makes 22 clips on the computer that plays them."""
+FPS = 8
+_HELD = 2
+"""Frames that show one picture: a picture costs three times its frame, and the demo makes 22 clips beside its page."""
 _RATE = 24000
 _INDEX, _INDEX_A_FRAME, _INDEX_A_SOUND = 4096, 24, 16
 """Bytes kept free in front for the index: ffmpeg's `+faststart` reopens the file by name, and there is none."""
@@ -33,17 +34,16 @@ def render(spec: ClipSpec) -> bytes:
     """Make the clip: the whole MP4 file, its index in front (faststart); or the picture, as PNG."""
     file = io.BytesIO()
     if not spec.seconds:
-        next(_frames(spec)).save(file, "PNG", compress_level=1)
+        next(pictures(spec)).save(file, "PNG", compress_level=1)
         return file.getvalue()
     room = str(_INDEX + round(spec.seconds * (_INDEX_A_FRAME * FPS + _INDEX_A_SOUND * _RATE / 1024)))
-    frames: Any = av.VideoFrame  # PyAV's types leave its pictures and packets open
     with av.open(file, "w", format="mp4", options={"moov_size": room}) as container:
-        muxer: Any = container
+        muxer: Any = container  # PyAV's types leave its packets open
         stream = muxer.add_stream("libx264", rate=FPS, options={"preset": "ultrafast", "crf": "26"})
         stream.width, stream.height, stream.pix_fmt = spec.width, spec.height, "yuv420p"
         sound = muxer.add_stream("aac", rate=_RATE, layout="mono") if spec.sound else None
-        for picture in _frames(spec):
-            muxer.mux(stream.encode(frames.from_image(picture)))
+        for frame in _frames(spec):
+            muxer.mux(stream.encode(frame))
         muxer.mux(stream.encode(None))
         if sound is not None:
             for frame in (*_tone(spec), None):
@@ -62,9 +62,23 @@ def _tone(spec: ClipSpec) -> Iterator[av.AudioFrame]:
         yield frame
 
 
-def _frames(spec: ClipSpec) -> Iterator[Image.Image]:
+def _frames(spec: ClipSpec) -> Iterator[Any]:
+    """The clip's pictures as the encoder takes them, each held for some frames."""
+    made: Any = av.VideoFrame  # PyAV's types leave its pictures open
+    for first, picture in enumerate(pictures(spec)):
+        frame = made.from_image(picture).reformat(format="yuv420p")
+        for number in range(first * _HELD, min((first + 1) * _HELD, _count(spec))):
+            frame.pts, frame.time_base = number, Fraction(1, FPS)
+            yield frame
+
+
+def _count(spec: ClipSpec) -> int:
+    return max(1, round(spec.seconds * FPS))
+
+
+def pictures(spec: ClipSpec) -> Iterator[Image.Image]:
     """The clip's pictures: a window goes round on the background; the text, and a bar that grows with the clip."""
-    count = max(1, round(spec.seconds * FPS))
+    count = math.ceil(_count(spec) / _HELD)
     margin = min(spec.width, spec.height) // 3
     background, (text, place) = _background(spec, margin), caption(spec)
     height = max(2, spec.height // 120)
