@@ -89,7 +89,7 @@ async def called_back(
 async def post(url: str, data: bytes, headers: dict[str, str] | None = None) -> tuple[int, Any]:
     async with (
         aiohttp.ClientSession() as session,
-        session.post(url, data=io.BytesIO(data), headers=headers) as response,
+        session.post(url, data=io.BytesIO(data), headers=headers, allow_redirects=False) as response,
     ):
         return response.status, json.loads(await response.read())
 
