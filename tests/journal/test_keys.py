@@ -8,8 +8,7 @@ from contextlib import closing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wan_async._journal.keys import content_digest, made_key, positional_key
-from wan_async._journal.sqlite.keys import KeyMaker
+from wan_async._journal.keys import KeyMaker, content_digest, made_key, positional_key
 
 CONTENTS = st.lists(st.tuples(st.sampled_from(["a", "b"]), st.sampled_from([b"x", b"y", b""])), max_size=20)
 

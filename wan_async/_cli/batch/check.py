@@ -23,7 +23,7 @@ import msgspec
 from ..._batch import Outcome
 from ..._batch.stages import price_of
 from ..._journal import Journal
-from ..._journal.sqlite.keys import KeyMaker
+from ..._journal.keys import KeyMaker
 from ..._policy.settings import RateLimit
 from ...errors import ConfigurationError, InvalidInputError, JournalError, WanError
 from ...models import WanInput

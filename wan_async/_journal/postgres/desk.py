@@ -16,8 +16,8 @@ import psycopg
 
 from ..._psycopg import hang_up
 from ...errors import JournalError
+from ..keys import KeyMaker
 from ..line import Job, Line
-from ..sqlite.keys import KeyMaker
 from ..store import OverBudget, Refused
 from . import connecting, writes
 from .claims import ClaimWatch

@@ -16,9 +16,9 @@ from typing import Any, Final, TypeVar, TypeVarTuple, Unpack
 from ...errors import JournalError, SubmissionUnknownError
 from ..entries import State
 from ..errors_json import error_to_json
+from ..keys import KeyMaker
 from ..line import Job
 from . import files, log, marks
-from .keys import KeyMaker
 from .lock import Lock
 
 Args = TypeVarTuple("Args")
