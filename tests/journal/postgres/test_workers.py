@@ -34,8 +34,8 @@ def provider(seconds: float = 0.4) -> Emulator:
 class Workers:
     """Workers of one batch, and what they were handed."""
 
-    def __init__(self, url: str, place: PostgresPlace, output: Path, replay: str, count: int = COUNT) -> None:
-        self._arguments = [str(PROGRAMS / "worker.py"), url, place.where, str(count), replay]
+    def __init__(self, url: str, place: PostgresPlace, output: Path, replay: str, count: int, together: int) -> None:
+        self._arguments = [str(PROGRAMS / "worker.py"), url, place.where, str(count), replay, str(together)]
         self._output = output
         self.outputs: list[Path] = []
 
@@ -52,11 +52,11 @@ class Workers:
 
 @asynccontextmanager
 async def working(
-    place: PostgresPlace, folder: Path, replay: str, seconds: float = 0.4, count: int = COUNT
+    place: PostgresPlace, folder: Path, replay: str, seconds: float = 0.4, count: int = COUNT, together: int = 1
 ) -> AsyncGenerator[tuple[Workers, Emulator]]:
     emulator = provider(seconds)
     async with emulator.serve() as url:
-        yield Workers(url, place, folder, replay, count), emulator
+        yield Workers(url, place, folder, replay, count, together), emulator
 
 
 async def done(*processes: asyncio.subprocess.Process) -> None:
@@ -71,7 +71,7 @@ def created(emulator: Emulator) -> Counter[str]:
 
 @pytest.mark.parametrize("replay", ["True", "False"])
 async def test_two_workers_with_the_same_inputs(place: PostgresPlace, tmp_path: Path, replay: str) -> None:
-    async with working(place, tmp_path, replay) as (workers, emulator):
+    async with working(place, tmp_path, replay, together=2) as (workers, emulator):
         await done(await workers.start(), await workers.start())
     assert set(created(emulator).values()) == {1}
     handed = [Counter(one["key"] for one in workers.handed(number)) for number in range(2)]

@@ -1,12 +1,14 @@
-"""One of the workers of a batch: `worker.py URL JOURNAL COUNT REPLAY OUTPUT` appends the outcomes that it is handed.
+"""One of the workers of a batch: `worker.py URL JOURNAL COUNT REPLAY TOGETHER OUTPUT` appends what it is handed.
 
-Its lease is short, so that a test need not wait long for what is taken over from those who died.
+It begins once so many workers are there. Its lease is short, so that a test need not wait long for what is taken over
+from those who died.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from pathlib import Path
 
 import msgspec
 
@@ -18,7 +20,10 @@ for _name, _seconds in {"LEASE": 3.0, "RENEWAL": 0.5, "SPARE": 1.0}.items():  # 
     setattr(lease, _name, _seconds)
 
 
-async def main(url: str, journal: str, count: int, replay: str, output: str) -> None:
+async def main(url: str, journal: str, count: int, replay: str, together: int, output: str) -> None:
+    Path(output).with_suffix(".there").touch()
+    while len(list(Path(output).parent.glob("*.there"))) < together:
+        await asyncio.sleep(0.01)
     fast = RateLimit(1000, per=1.0)
     wan = WanClient("k", base_url=url, limit=fast, query_limit=fast, polling=Polling(first=0.1, interval=0.05))
     inputs = ((f"key-{number}", Wan22TextToVideoTurbo(prompt=f"clip {number}")) for number in range(count))
@@ -32,4 +37,4 @@ async def main(url: str, journal: str, count: int, replay: str, output: str) -> 
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4], sys.argv[5]))
+    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4], int(sys.argv[5]), sys.argv[6]))
