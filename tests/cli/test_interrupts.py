@@ -70,6 +70,15 @@ async def test_a_closed_terminal_is_not_heard_under_nohup() -> None:
         signal.signal(signal.SIGHUP, before)
 
 
+async def test_a_signal_wakes_a_loop_that_is_about_to_wait() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with interruptible(lambda: None):
+        descriptor = signal.set_wakeup_fd(-1)  # the system writes there, whatever Python is at
+        signal.set_wakeup_fd(descriptor)
+        assert descriptor != -1
+    assert signal.getsignal(signal.SIGINT) is before
+
+
 # loops like those of Windows
 
 

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import functools
 import signal
-import sys
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import AbstractAsyncContextManager
 from typing import Any, ParamSpec, TypeVar
@@ -123,18 +122,26 @@ def _heeded() -> list[signal.Signals]:
 
 @contextlib.contextmanager
 def _handling(on_signal: Callable[[], object]) -> Generator[None]:
-    """Within, signals call `on_signal` in the running loop: not by the loop's own handlers, which Windows has not."""
+    """Within, signals call `on_signal` in the running loop.
+
+    By its own handlers, which wake it: one of Python's alone is not run when its signal comes just before the loop
+    waits (5 of 8,000), until something else happens. Windows' loops have none, and every signal wakes them.
+    """
     loop = asyncio.get_running_loop()
 
     def handle(number: int, frame: object) -> None:
-        loop.call_soon_threadsafe(on_signal)  # which may be called from a signal's handler, and wakes the loop
+        loop.call_soon_threadsafe(on_signal)
 
-    before = {number: signal.signal(number, handle) for number in _heeded()}
-    if sys.platform != "win32":
-        for number in before:
-            signal.siginterrupt(number, False)  # as asyncio does: what is being written to disk is not broken off
+    before = {number: signal.getsignal(number) for number in _heeded()}
     try:
+        for number in before:
+            try:
+                loop.add_signal_handler(number, on_signal)
+            except NotImplementedError:
+                signal.signal(number, handle)
         yield
     finally:
         for number, handler in before.items():
+            with contextlib.suppress(NotImplementedError):
+                loop.remove_signal_handler(number)
             signal.signal(number, handler or signal.SIG_DFL)
