@@ -5,14 +5,11 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import msgspec
 
 from .tokens import TOKEN, without_token
-
-if TYPE_CHECKING:
-    pass
 
 _decode = msgspec.json.Decoder().decode
 

@@ -60,7 +60,6 @@ REMEMBERED = 10_000
 Uploadable: TypeAlias = "os.PathLike[str] | bytes | AsyncIterable[bytes] | str"
 """A file's path, bytes, a stream, or the http(s) URL of a file."""
 
-
 _MAY_PASS = (TransportError, ResponseError, MaintenanceError, ServerError, RateLimitError)
 
 
