@@ -42,7 +42,8 @@ def as_object(value: Any) -> dict[str, Any] | None:
     """A JSON object, given as one, as its text, as the text of that, or alone in a list."""
     if isinstance(value, list):
         value = only[0] if len(only := cast("list[Any]", value)) == 1 else None
-    for _ in range(2):
+    if isinstance(value, str) and value:
+        value = _read(value)
         if isinstance(value, str) and value:
             value = _read(value)
     return cast("dict[str, Any]", value) if isinstance(value, dict) else None

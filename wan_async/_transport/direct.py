@@ -178,7 +178,7 @@ class Direct:
             if transport.get_write_buffer_size():  # answered before it was read: the rest would precede the next one
                 connection.close()
             else:
-                handler.idle = True
+                handler.rest(None if answer.compression else body)
                 connection.release()
             return Answer(answer.code, body, answer.headers, time.time())
         return await self.exchange(base_url, head, request, connect_timeout, came=came, again=True)

@@ -23,6 +23,7 @@ MOST_LINES: Final = 1024
 KEPT: Final = 1 << 16
 """Bytes that are kept of an answer that broke off."""
 
+_END: Final = b"\r\n\r\n"
 _STATUS = re.compile(rb"\s*HTTP/\d[.\d]* +(\d{3})\b")
 _CHUNK = re.compile(rb"(?:\A|\r\n)[0-9a-fA-F]+\r\n")
 _BLANK = re.compile(rb"\r?\n\r?\n")
@@ -38,30 +39,52 @@ class Handler(ResponseHandler):
 
     unparsed: bytes = b""
     idle: bool = False
+    _piece: bytes | None = None  # of the answer that is being read; empty if it has come in several
+    _is_clean: bool = False
 
     def expect_answer(self) -> asyncio.WriteTransport | None:
         """Be ready for the next answer, and give what its request is written to; None if the connection has ended.
 
-        Each answer has a parser of its own, at 2 µs: what stands in one behind an answer (its trailers, half a head)
-        would be the next answer's.
+        A parser goes on to the next answer if it certainly stands between two: a new one costs 2 µs. What stands in it
+        behind an answer (its trailers, half a head) would be the next answer's.
         """
         transport = self.transport
         if transport is None or transport.is_closing() or self.should_close:
             return None
-        self.set_response_params(
-            read_until_eof=True, max_line_size=LONGEST_LINE, max_field_size=LONGEST_LINE, max_headers=MOST_LINES
-        )
+        if self._is_clean:
+            self._begin()
+        else:
+            self.set_response_params(
+                read_until_eof=True, max_line_size=LONGEST_LINE, max_field_size=LONGEST_LINE, max_headers=MOST_LINES
+            )
         return transport
+
+    def rest(self, body: bytes | None) -> None:
+        """Expect nothing: an answer was read; `body` as it stood there, None if it did not stand there like that.
+
+        The parser is clean if all came in one piece, and that is exactly as long as a head and this body.
+        """
+        piece, self._piece = self._piece or b"", None
+        self._is_clean = body is not None and len(piece) == piece.find(_END) + len(_END) + len(body)
+        self.idle = True
+
+    def _begin(self) -> None:
+        self.idle = self._is_clean = False
+        self._piece = None
 
     def set_response_params(self, **params: Any) -> None:
         """Expect an answer that reads as these say."""
-        self.idle = False
+        self._begin()
         super().set_response_params(**params)
 
     def data_received(self, data: bytes) -> None:
         """Read a piece, or keep it; what comes unasked ends the connection: more of it would begin the next answer."""
-        if self.idle and not data.isspace():  # a line break behind an answer is passed over
-            self.force_close()
+        if self.idle:
+            self._is_clean = False
+            if not data.isspace():  # a line break behind an answer is passed over
+                self.force_close()
+        if data:  # else aiohttp goes on with what it has
+            self._piece = data if self._piece is None else b""
         super().data_received(data)
         if isinstance(self._exception, HttpProcessingError) and not self.unparsed:
             self.unparsed = data[:KEPT]
