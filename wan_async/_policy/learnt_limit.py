@@ -91,10 +91,9 @@ class LearntLimit(msgspec.Struct, array_like=True):
 
     def earn(self, calls: int = 1) -> None:
         """So many calls were not refused: the budget grows."""
-        budget, large = self.budget, 2 * self.known / _STEP
-        if budget < _PURSE or budget < large:
-            most = max(_PURSE, large) + _PRICE
-            self.budget = budget + _PRICE if calls == 1 else min(budget + calls * _PRICE, most)
+        most = max(_PURSE, 2 * self.known / _STEP)
+        if self.budget < most:
+            self.budget = min(self.budget + calls * _PRICE, most + _PRICE)
 
     def confirm(self, permit: float) -> None:
         """The call of this permit was not refused: if it used a probe up again, that stood."""

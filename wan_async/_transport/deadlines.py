@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -39,8 +39,7 @@ class Deadlines:
         at = self._loop.time() + seconds
         if at < self._rings_at:
             self._set(at)
-        task: asyncio.Task[Any] = asyncio.current_task(self._loop)  # pyright: ignore[reportAssignmentType] - one runs
-        return _Deadline(self._running, task, at)
+        return _Deadline(self._running, cast("asyncio.Task[object]", asyncio.current_task(self._loop)), at)
 
     def close(self) -> None:
         """Leave no timer behind, if nothing runs."""
@@ -71,7 +70,7 @@ class _Deadline:
 
     __slots__ = ("_cancelling", "_running", "_task", "at")
 
-    def __init__(self, running: set[_Deadline], task: asyncio.Task[Any], at: float) -> None:
+    def __init__(self, running: set[_Deadline], task: asyncio.Task[object], at: float) -> None:
         self._running = running
         self._task = task
         self._cancelling = task.cancelling()
