@@ -68,11 +68,11 @@ async def test_what_the_service_refuses_is_one_line_and_exit_code_3(tmp_path: Pa
 
 
 async def test_credits_and_status(tmp_path: Path) -> None:
-    async with shell(tmp_path, Fault("fail", match="bad", message="no"), credits=100.5) as (provider, wan):
+    async with shell(tmp_path, Fault("fail", match="poor", message="no"), credits=100.5) as (provider, wan):
         assert await wan("credits") == (0, "100.5\n", "")
         async with WanClient("k", base_url=wan.environment["APIKLEY_BASE_URL"]) as client:
             good = (await client.submit(Wan22TextToVideoTurbo(prompt="a", resolution="480p"))).id
-            bad = (await client.submit(Wan22TextToVideoTurbo(prompt="bad", resolution="480p"))).id
+            bad = (await client.submit(Wan22TextToVideoTurbo(prompt="poor", resolution="480p"))).id
         code, output, _ = await wan("status", good, bad, "--wait")
         assert code == 1
         assert f"{good}  success" in output

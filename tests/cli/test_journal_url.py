@@ -16,7 +16,7 @@ from ..databases import PostgresServer
 from .shell import MODEL, Shell, shell
 
 PASSWORD = "pass-w0rd-hidden"
-FAULTS = (Fault("drop_after", call="createTask", match="lost", times=1), Fault("fail", match="bad", message="no"))
+FAULTS = (Fault("drop_after", call="createTask", match="lost", times=1), Fault("fail", match="poor", message="no"))
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ async def batch(wan: Shell, name: str, url: str, *more: str) -> tuple[int, str, 
 
 
 async def test_a_journal_is_read_marked_exported_and_fetched_by_its_url(tmp_path: Path, url: str) -> None:
-    rows(tmp_path / "a.jsonl", "good", "lost", "bad")
+    rows(tmp_path / "a.jsonl", "good", "lost", "poor")
     async with shell(tmp_path, *FAULTS) as (provider, wan):
 
         async def ran(*arguments: str) -> tuple[int, str]:
@@ -105,7 +105,7 @@ async def test_two_hosts_share_a_batch_and_each_writes_its_own_output(tmp_path: 
 
 
 async def test_a_batch_moves_to_a_database_and_back_and_pays_nothing_again(tmp_path: Path, url: str) -> None:
-    rows(tmp_path / "a.jsonl", "good", "lost", "bad")
+    rows(tmp_path / "a.jsonl", "good", "lost", "poor")
     async with shell(tmp_path, *FAULTS) as (provider, wan):
         options = ("batch", "a.jsonl", "--model", MODEL, "--no-progress")
         assert (await wan(*options))[0] == 4

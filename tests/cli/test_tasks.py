@@ -18,12 +18,12 @@ from .shell import shell
 
 
 async def test_tasks_are_waited_for_and_their_clips_fetched(tmp_path: Path) -> None:
-    bad = Fault("fail", match="bad", message="no")
+    bad = Fault("fail", match="poor", message="no")
     async with (
         shell(tmp_path, bad, render=True) as (_, wan),
         WanClient("k", base_url=wan.environment["APIKLEY_BASE_URL"]) as client,
     ):
-        prompts = ("good", "bad", "fine")
+        prompts = ("good", "poor", "fine")
         good, failed, fine = [(await client.submit(Wan22TextToVideoTurbo(prompt=text))).id for text in prompts]
         code, output, errors = await wan("wait", good, failed, fine, "--output", "clips/", "--json")
         records = [msgspec.json.decode(line) for line in output.splitlines()]
