@@ -104,6 +104,9 @@ class WanClient:
         """A client like this one on the same pool, with some arguments changed.
 
         With another key it has that key's own limits; on the same key it shares this client's.
+
+        Raises:
+            ConfigurationError: an argument cannot be used.
         """
         options: Any = {**msgspec.structs.asdict(self._settings), **changes}
         client = WanClient.__new__(WanClient)  # not by __init__: an inherited limit is not given again
@@ -145,7 +148,11 @@ class WanClient:
         return await waited_for(await self.submit(task_input), max_wait)
 
     def task(self, task_id: str) -> WanTask:
-        """The task of that id, without I/O."""
+        """The task of that id, without I/O.
+
+        Raises:
+            InvalidInputError: the id is no printable text.
+        """
         return self._tasks.of(task_id)
 
     async def record(self, task_id: str) -> TaskRecord:
@@ -162,8 +169,8 @@ class WanClient:
         """Wait until the task has ended, and give its record.
 
         A poll that fails does not end the wait; a key that is refused for 15 s does. That there is no such task is
-        believed after 5 s, or after 5 minutes if this client submitted it or saw it: a fresh one is "null" at first. A
-        success without links is read again for 10 minutes.
+        believed after 5 s, or after 5 minutes if this client submitted it or found it before: a fresh one is "null" at
+        first. A success without links is read again for 10 minutes.
 
         Raises:
             TaskFailedError: the task ended without a clip.
@@ -189,8 +196,9 @@ class WanClient:
         Args:
             inputs: an iterable or async iterable of inputs or of `(key, input)` pairs, pulled lazily.
             max_in_flight: items that are pulled and not handed over yet, at most.
-            journal: a file in which every step is on disk before it counts: a batch that is killed and started again
-                with it submits nothing twice and loses nothing. Made when it is missing.
+            journal: a file, or "postgresql://user@host/db#name", which several workers may share. Every step is on disk
+                there before it counts: a batch that is killed and started again with it submits nothing twice and
+                loses nothing. Made when it is missing.
             replay: give the finished outcomes of earlier runs again, first, marked `replayed`; "unseen": only those
                 after which no loop came back for the next one, since its process died.
             resubmit_unknown: send again what earlier runs left with an unknown fate; that may pay twice.
@@ -203,7 +211,7 @@ class WanClient:
                 the journal collects it.
 
         Raises:
-            ConfigurationError: an argument cannot be used.
+            ConfigurationError: an argument cannot be used. For what is raised later see `Batch`.
         """
         from ._batch import Batch, Ledger, Run  # a tenth of the import, for those who make single calls
 
@@ -252,7 +260,11 @@ class WanClient:
         return await self._transfers.downloads.to(record_or_url, to)
 
     async def credits(self) -> float:
-        """The account's credits."""
+        """The account's credits.
+
+        Raises:
+            WanError: they could not be read for `Retry.max_elapsed` seconds, or the key is refused.
+        """
         self._poller()
         return await self._calls.credits()
 
@@ -266,7 +278,10 @@ class WanClient:
         await self.aclose()
 
     async def stop_waiting(self) -> None:
-        """End all waits here with a `ClientClosedError`, those to come too; what is being submitted gets its id."""
+        """End all waits in the running event loop with a `ClientClosedError`, and refuse others until `aclose`.
+
+        What is being submitted still gets its id.
+        """
         await self._runtimes.stop_waiting()
 
     async def aclose(self) -> None:

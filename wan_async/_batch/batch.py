@@ -31,6 +31,14 @@ class Batch:
 
     Made by `WanClient.batch`; it is entered once. Leaving early stops it: no coroutine is left, tasks that were
     created go on at the provider, and with a journal the next run collects them. So does dropping it.
+
+    Raises:
+        ConfigurationError: on entering: clips cannot be written to `download_to`, or it was entered before.
+        JournalError: on entering: the journal is in use, cannot be read, or cannot be written.
+        WanError: from the loop, after the last outcome: what stopped the batch, such as a refused key, an empty account
+            or a used-up budget. What goes wrong with one item is in its outcome.
+        Exception: from the loop, after the last outcome: whatever the caller's own iterable raised; an `OSError` where
+            clips can be written no more.
     """
 
     def __init__(self, run: Run, events: Emitter | None = None, journal: str | None = None) -> None:
@@ -52,11 +60,11 @@ class Batch:
 
     @property
     def max_credits(self) -> float | None:
-        """Credits that this batch may spend; None: no matter how much."""
+        """Credits that this batch may spend; None: it has no budget."""
         return self._run.max_credits
 
     def on_close(self, call: Callable[[], Awaitable[None]]) -> None:
-        """Have `call` awaited when the batch is left, as a display that then ends wants it."""
+        """Await `call` when the batch is left: a display of its progress ends then."""
         self._run.on_close.append(call)
 
     def stop(self) -> None:

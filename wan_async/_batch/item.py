@@ -124,7 +124,7 @@ class Items:
         return list(self._since)
 
     def overdue(self, now: float) -> float:
-        """Seconds for which the oldest task runs, where none of this run took a third of that; else 0."""
+        """The age of the oldest running task in seconds, if no task of this run took a third of that; else 0."""
         oldest = now - min(self._since.values(), default=now)
         return oldest if 0 < self._longest < oldest / 3 else 0.0
 

@@ -78,18 +78,18 @@ class BatchStats(msgspec.Struct, frozen=True, kw_only=True):
     failed: int = 0
     """Items ended with an error, first in this run; those included of which nothing was sent."""
     unknown: int = 0
-    """Submissions whose fate is open, first told in this run."""
+    """Submissions whose fate is open, first reported in this run."""
     throttled: int = 0
     """Submissions that the service refused with 429, and that were sent again."""
     credits: float = 0.0
-    """Credits that were or may be charged for what this run submitted: what the service told, else the list price,
-    until a task is known to have failed."""
+    """Credits that were or may be charged for what this run submitted: a task's list price until its end is known, then
+    what the service says was consumed. A failed task of which it says nothing costs nothing."""
     replayed: int = 0
     """Outcomes of earlier runs that this run handed over again."""
     fetching: int = 0
     """Clips that are being fetched or wait for their turn."""
     overdue: float = 0.0
-    """Seconds for which the oldest task runs, where no task of this run took a third of that; else 0."""
+    """The age of the oldest running task in seconds, if no task of this run took a third of that; else 0."""
 
     def _repr_html_(self) -> str:
         """In a notebook: the counts as a table."""

@@ -62,7 +62,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     credits: float | None = None
     """Credits that were consumed once that is known, else the list price."""
     reported: bool = False
-    """True once a run has had this outcome to tell; False for what was in the air at a kill."""
+    """True once a run has reported this outcome; False for what was in the air at a kill."""
     attempt: int = 1
     """Submissions of this key, this one included."""
     seen: bool = False

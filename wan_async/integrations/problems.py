@@ -75,7 +75,7 @@ class Problem(msgspec.Struct, frozen=True):
 
     Attributes:
         status: the HTTP status.
-        body: `type`, `title`, `status`, `detail`, `error` (the class's name), and what the table above names.
+        body: `type`, `title`, `status`, `detail`, `error` (the class's name), and what the module's table names.
         headers: `Retry-After`, where it helps.
     """
 
@@ -85,7 +85,7 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 def problem_of(error: WanError) -> Problem:
-    """The answer instead of a result."""
+    """The problem that answers a request which ended with this error."""
     status, words = next((status, words) for kind, status, words in _KINDS if isinstance(error, kind))
     body = {
         "type": "about:blank",

@@ -26,7 +26,7 @@ All times are Unix seconds (UTC) with a fraction, all JSON is text, an empty col
 | `error` | `{"type", "args", "message"}`, JSON; with state `done`: why the download failed |
 | `path` | where the clip was saved |
 | `credits` | what this submission costs: the list price, and what was consumed once that is known |
-| `reported` | 1 once a run has had this outcome to tell; 0 before, as for what was in the air at a kill |
+| `reported` | 1 once a run has reported this outcome; 0 before, as for what was in the air at a kill |
 | `run` | the id in `run` of the run that wrote here last |
 | `attempt` | how often the key was submitted, this time included |
 | `seen` | 1 once the caller's loop took the outcome |
