@@ -61,7 +61,7 @@ async def connected(url: str, seconds: float, make: Callable[[AsyncConnection], 
 
 
 def is_misread(url: str, read: Mapping[str, Any]) -> bool:
-    """Whether a part of the password was read as something else, and would be told: its `@` or `/` is not `%XX`."""
+    """Whether a part of the password was read as something else, and would be shown: its `@` or `/` is not `%XX`."""
     ports = str(read.get("port") or "").split(",")
     readable = all(port.isdecimal() or not port for port in ports)
     parts = urlsplit(url)

@@ -29,16 +29,16 @@ class Runtime(NamedTuple):
     """A client in one event loop: what waits for tasks, and what hears of them.
 
     Attributes:
-        ahead: seconds by which the process's clock was ahead of the loop's when this was opened.
+        clock_offset: the process's clock minus the loop's, in seconds, when this was opened.
     """
 
     poller: Poller
     wakeups: WakeUps
-    ahead: float
+    clock_offset: float
 
     def clock(self) -> float:
         """Seconds by the loop's clock, but counted from the same moment in all loops of the process."""
-        return asyncio.get_running_loop().time() + self.ahead
+        return asyncio.get_running_loop().time() + self.clock_offset
 
 
 class Runtimes:

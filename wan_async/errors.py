@@ -227,7 +227,7 @@ class RateLimitError(ApiError):
 
 
 class KeyQuotaError(ApiError):
-    """433: this key's own hourly, daily or total cap is used up."""
+    """433: this key's own hourly, daily or total quota is used up."""
 
 
 class MaintenanceError(ApiError):

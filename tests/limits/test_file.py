@@ -18,7 +18,7 @@ import pytest
 from wan_async import ConfigurationError, FileLimits, RateLimit, WanClient
 from wan_async._limits.file import FileStorage
 from wan_async._limits.shared import SharedLimiter
-from wan_async._policy.shared_window import LOOK
+from wan_async._policy.shared_window import READ_ONLY
 
 from .storages import call, shared
 
@@ -63,7 +63,7 @@ async def test_many_begin_at_once_with_a_file_that_is_not_there(
     monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=_Slow))
     for number in range(4):
         storages = [FileStorage(tmp_path / f"{number}.limits") for _ in range(8)]
-        await asyncio.gather(*(one.visit("a:submissions", LOOK, 60.0) for one in storages))
+        await asyncio.gather(*(one.visit("a:submissions", READ_ONLY, 60.0) for one in storages))
         await asyncio.gather(*(one.aclose() for one in storages))
 
 

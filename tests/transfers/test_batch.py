@@ -22,7 +22,7 @@ from wan_async import (
     WanInput,
 )
 from wan_async._batch import Batch, Ledger, Run, Service, Submission
-from wan_async._batch.run import EARLIER
+from wan_async._batch.run import EARLIER_CLIPS
 from wan_async._journal import Journal, State
 from wan_async.emulator import Emulator, Fault
 
@@ -190,7 +190,7 @@ async def test_earlier_clips_wait_for_a_slow_caller(tmp_path: Path) -> None:
         async for _ in results:
             taken += 1
             await asyncio.sleep(0.002)
-            assert len(provider.asked) <= taken + EARLIER
+            assert len(provider.asked) <= taken + EARLIER_CLIPS
     assert taken == 60
 
 

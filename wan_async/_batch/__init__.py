@@ -1,7 +1,7 @@
 """Many items: lazily fed, bounded, collected as they finish.
 
 The way of an item, forward only: `feeder` takes a slot and pulls it; `item` brings it to its outcome, one coroutine
-that reads top to bottom, with its createTask in `submission` and its way told in `stages`; `outbox` keeps its `outcome`
+that reads top to bottom, with its createTask in `submission` and its stages in `stages`; `outbox` keeps its `outcome`
 until the caller takes it. `run` is the batch at work, and how it ends; `batch` is what callers hold.
 
 `service` is all that is done for an item, as callables: a batch knows no HTTP. `ledger` is the run as its journal knows

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 SENDERS = 32
 """At least, however few connections there are: one that waits to repeat what is safe to repeat holds up no other."""
 
-AHEAD = 16
-"""With a journal so many more, whose intents are written while others' requests are in the air."""
+INTENTS_AHEAD = 16
+"""With a journal so many more: their intents are written while the requests of others are in the air."""
 
 
 class Items:
@@ -66,7 +66,7 @@ class Items:
         self._stop = stop
         self._max_wait = max_wait
         posts = service.most_submissions
-        senders = max(SENDERS, posts) + (AHEAD if ledger.durable else 0)
+        senders = max(SENDERS, posts) + (INTENTS_AHEAD if ledger.durable else 0)
         self.turns: asyncio.Semaphore = asyncio.Semaphore(senders)
         self.posts: asyncio.Semaphore | None = asyncio.Semaphore(posts) if posts < senders else None
         self.ledger = ledger

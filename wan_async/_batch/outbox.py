@@ -55,7 +55,7 @@ class Outbox:
             self._error = error
 
     def wake(self) -> None:
-        """Let the caller look again."""
+        """Have the caller, if it waits, see whether it is its turn."""
         self._news.set()
 
     def take(self) -> Outcome | None:

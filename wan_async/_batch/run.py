@@ -20,7 +20,7 @@ from .outcome import BatchStats, Outcome
 from .service import Service
 from .stages import Item, Stage
 
-EARLIER = 16
+EARLIER_CLIPS = 16
 """Clips of earlier runs that are being fetched or wait for the caller: twice what is downloaded at once."""
 
 SEEN_TOGETHER = 64
@@ -60,7 +60,7 @@ class Run:
         self._ledger = ledger
         self.max_in_flight: int = max_in_flight
         self._slots = asyncio.Semaphore(max_in_flight)
-        self._earlier = asyncio.Semaphore(EARLIER)
+        self._clip_slots = asyncio.Semaphore(EARLIER_CLIPS)
         self._check_target = service.check_target
         self._fetches = service.download is not None
         self.limiter: Limiter | None = service.limiter
@@ -129,7 +129,7 @@ class Run:
             self._see(all_of_it=not self.outbox.ready)
         try:
             outcome = self.outbox.take() or await self.outbox.get(self._at_rest)
-        except Exception:  # the end, or what brought it: who is told of it may read the journal
+        except Exception:  # the end, or what brought it: whoever gets it may read the journal
             await self._ledger.written()
             raise
         if self._ledger.durable:
@@ -232,10 +232,10 @@ class Run:
     async def _fetch_earlier(self, earlier: Earlier) -> None:
         while self.items.writable and (page := await earlier.unfetched()):
             for item, stage in page:
-                await self._earlier.acquire()
+                await self._clip_slots.acquire()
                 if not self.items.writable:
                     return
-                self._start(item, stage, self._earlier)
+                self._start(item, stage, self._clip_slots)
 
     # its coroutines
 

@@ -5,7 +5,7 @@ wrong. Click parses, rich draws what moves, jinja2 fills the demo's page: the ex
 
 | command | module |
 |---|---|
-| batch | `batch`, a package: its `__init__` tells the whole way |
+| batch | `batch`, a package: its `__init__` has the whole way |
 | run | `run` |
 | status, wait, download, upload | `tasks` |
 | login, credits, limits | `account` |

@@ -219,20 +219,20 @@ def _redis(url: str) -> tuple[str, str]:
 
     try:
         with Redis.from_url(url, socket_timeout=_STORAGE_PATIENCE) as server:  # pyright: ignore[reportUnknownMemberType]
-            told: dict[str, Any] = server.info()  # pyright: ignore[reportUnknownMemberType]
+            facts: dict[str, Any] = server.info()  # pyright: ignore[reportUnknownMemberType]
     except RedisError as error:
         raise StorageAwayError(type(error).__name__) from None
-    if told.get("valkey_version"):
-        return f"Valkey {told['valkey_version']}", _of_memory(told)
-    version = str(told.get("redis_version", "?"))
+    if facts.get("valkey_version"):
+        return f"Valkey {facts['valkey_version']}", _of_memory(facts)
+    version = str(facts.get("redis_version", "?"))
     major = version.partition(".")[0]
     do = f"Redis {_OLDEST_REDIS} or newer is needed" if major.isdecimal() and int(major) < _OLDEST_REDIS else ""
-    return f"Redis {version}", do or _of_memory(told)
+    return f"Redis {version}", do or _of_memory(facts)
 
 
-def _of_memory(told: dict[str, Any]) -> str:
+def _of_memory(facts: dict[str, Any]) -> str:
     """Advice where the server may forget an account's window."""
-    policy = str(told.get("maxmemory_policy", "noeviction"))
+    policy = str(facts.get("maxmemory_policy", "noeviction"))
     return "" if policy == "noeviction" else f"set maxmemory-policy noeviction: {policy} may forget a window"
 
 

@@ -60,8 +60,8 @@ def _described(model: str) -> dict[str, Any]:
 
 def _described_field(field: Field) -> dict[str, Any]:
     facts = field.facts
-    told = {"name": field.name, "allowed": field.allowed, "required": facts.required, "help": facts.about}
-    return told if facts.default is UNSET else {**told, "default": facts.default}
+    described = {"name": field.name, "allowed": field.allowed, "required": facts.required, "help": facts.about}
+    return described if facts.default is UNSET else {**described, "default": facts.default}
 
 
 def _names(model: str) -> str:

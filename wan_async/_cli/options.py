@@ -192,7 +192,7 @@ def quiet() -> bool:
 
 
 def _even(option: click.Option) -> None:
-    """Have its variable and default told as in helps that are written by hand."""
+    """Name its variable and its default in the help, as options that are written by hand do."""
     words = option.help or ""
     if option.show_default and option.default is not None:
         words += f" [default: {_shown(option.default)}]"

@@ -1,6 +1,6 @@
 """`wan-async run`: one clip, each model a command of its own; and what a Ctrl-C leaves behind, in words.
 
-The clip is a batch of one, so that a Ctrl-C before the POST stops it and a later one tells the task.
+The clip is a batch of one, so that a Ctrl-C before the POST stops it and a later one names the task.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class _Models(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click; a model that there is not is told as one, whatever options follow that only models have."""
+        """As click; an unknown model is refused as one, whatever options follow that only models have."""
         if args and not args[0].startswith("-") and not {"--custom", "--help", "-h"} & set(args):
             known_model(args[0])
         return super().resolve_command(ctx, args)

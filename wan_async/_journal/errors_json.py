@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class _Told(msgspec.Struct):
+class _ErrorText(msgspec.Struct):
     type: str
     args: list[Any]
     message: str
@@ -38,27 +38,27 @@ _ARGS: dict[type[WanError], Any] = {
     TaskFailedError: tuple[TaskRecord],
 }
 _TYPES: dict[str, type[WanError]] = {name: getattr(errors, name) for name in errors.__all__}
-_read: Callable[[str], _Told] = msgspec.json.Decoder(_Told).decode
+_read: Callable[[str], _ErrorText] = msgspec.json.Decoder(_ErrorText).decode
 
 
 def error_to_json(error: WanError) -> str:
     """Write an error; what JSON cannot hold of its `args` is written as its `repr`."""
     kind = _known_type(error)
     args: list[Any] = [] if kind is TaskFailedError else [_plain(arg) for arg in error.args]
-    return msgspec.json.encode(_Told(kind.__name__, args, utf8(str(error)))).decode()
+    return msgspec.json.encode(_ErrorText(kind.__name__, args, utf8(str(error)))).decode()
 
 
 def error_from_json(text: str, record: TaskRecord | None) -> WanError:
     """Make the error again; ValueError or msgspec's error for what `error_to_json` did not write."""
-    told = _read(text)
-    kind = _TYPES.get(told.type, WanError)
+    kept = _read(text)
+    kind = _TYPES.get(kept.type, WanError)
     if kind is TaskFailedError and record is not None:
         return TaskFailedError(record)
     try:
-        args = msgspec.convert(told.args, _ARGS[kind]) if kind in _ARGS else told.args
+        args = msgspec.convert(kept.args, _ARGS[kind]) if kind in _ARGS else kept.args
         return kind(*(msgspec.structs.astuple(args) if isinstance(args, msgspec.Struct) else args))
     except (TypeError, msgspec.ValidationError):
-        return WanError(told.message)
+        return WanError(kept.message)
 
 
 def _known_type(error: WanError) -> type[WanError]:

@@ -2,7 +2,7 @@
 
 `open_store` makes a `JournalStore` of a path or URL. A file has one writer (`sqlite`); a database has many (`shared` is
 True there), which is why an intent is also a claim: each key is submitted by whoever's intent is written first, by a
-row that is inserted or taken, never by a look before.
+row that is inserted or taken, never by a read before.
 
 The order of writes that keeps money safe, for every implementation: the intent is on disk before the POST leaves; the
 task's id before anyone relies on it; the outcome before it is handed over. What is awaited is on disk. What ends in

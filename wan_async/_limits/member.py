@@ -108,7 +108,7 @@ class Member:
         self._go_on()
 
     async def aclose(self) -> None:
-        """Tell how the last calls ended, for a second at most, and visit no more."""
+        """Report how the last calls ended, for a second at most, and visit no more."""
         if self._work is not None:
             self._work.cancel()
             await asyncio.wait([self._work])

@@ -40,7 +40,7 @@ _LATER = (
     exceptions.TryAgainError,
 )
 _LATER_WORDS = re.compile("(^|-)(LOADING|BUSY|CLUSTERDOWN|TRYAGAIN|MASTERDOWN|READONLY|OOM|NOREPLICAS|MISCONF) ")
-"""Answers of a server that will do later, such as a master that is a replica now; also in what a script tells."""
+"""Answers of a server that will do later, such as a master that is a replica now; also in what a script says."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decoder = msgspec.msgpack.Decoder(Turn)

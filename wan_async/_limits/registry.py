@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 KEPT = 1000
 """Limiters that are kept when no client is left: one that is made anew per request must find its key's window again."""
 
-_LOOKED_AT = 3
-"""Limiters that are looked at, whether they are idle, when one is asked for: so all are in the end."""
+_CHECKED = 3
+"""Limiters that are checked for being idle whenever one is asked for: so all are in the end."""
 
 AnyLimiter: TypeAlias = "SlidingWindowLimiter | SharedLimiter"
 Name: TypeAlias = tuple[StoredLimits | None, str]
@@ -85,7 +85,7 @@ class LimiterRegistry:
         while left:
             name, limiter = left.popleft()
             kept[name] = limiter
-        for _ in range(min(_LOOKED_AT, len(kept))):
+        for _ in range(min(_CHECKED, len(kept))):
             name, limiter = kept.popitem(last=False)
             if not limiter.is_idle():
                 kept[name] = limiter

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from .._policy.lessons import Lessons
 from .._policy.limiter import LimitState, Permit
-from .._policy.shared_window import LOOK, Turn
+from .._policy.shared_window import READ_ONLY, Turn
 from .account import Purpose, account
 from .member import KEEP, Member
 from .storage import stored_limits
@@ -98,7 +98,7 @@ class SharedLimiter:
         self._storage.hold()
 
     async def release(self) -> None:
-        """The opposite of `hold`; the last one tells how the last calls ended."""
+        """The opposite of `hold`; the last one reports how the last calls ended."""
         member = self._member()
         member.users -= 1
         if not member.users:
@@ -145,11 +145,11 @@ async def account_limits(
     storage, name = stored_limits(limit_storage).connect(), account(base_url, key)
     purposes: tuple[Purpose, ...] = ("submissions", "queries")
     try:
-        return {purpose: await _looked_at(storage, f"{name}:{purpose}") for purpose in purposes}
+        return {purpose: await _read(storage, f"{name}:{purpose}") for purpose in purposes}
     finally:
         await storage.aclose()
 
 
-async def _looked_at(storage: LimitStorage, name: str) -> LimitState | None:
-    turn = await storage.visit(name, LOOK, KEEP)
+async def _read(storage: LimitStorage, name: str) -> LimitState | None:
+    turn = await storage.visit(name, READ_ONLY, KEEP)
     return limit_state(Lessons.from_text(turn.lessons), turn, 0) if turn.mark else None

@@ -169,7 +169,7 @@ class Storage:
         self._away = False
 
     async def in_turn(self, visiting: Callable[[], Awaitable[T]]) -> T:
-        """Make a visit when there is room for it: only then it is known what is to be told and asked."""
+        """Make a visit when there is room for it: only then it is known what to report and ask."""
         return await self._here().queue.visit(visiting)
 
     async def visit(self, name: str, visit: Visit, keep: float) -> Turn:

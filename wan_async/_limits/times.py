@@ -8,11 +8,11 @@ class Times:
 
     Attributes:
         lull: for which nothing leaves when a state was lost.
-        patience: for which a call is waited for that nothing is told of.
+        patience: for which a call is waited for of which nothing is reported.
         hold: for which it holds its slot then.
         poll: after which whoever waits comes again, at the latest.
         grace: after which whoever does not come is passed over.
-        flush: after which the end of a call is told, if no visit is due before.
+        flush: after which the end of a call is reported, if no visit is due before.
     """
 
     def __init__(self, per: float) -> None:

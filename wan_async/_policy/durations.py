@@ -30,7 +30,7 @@ _SHORT = 1.0
 """Polls of tasks of this median, in seconds, cost half: there the round trip takes its part of the lateness too."""
 
 MAX_GAP = 300.0
-"""No task is left alone for longer, whatever was learnt: durations of 1 to 5 minutes are usual (seen)."""
+"""No task is left alone for longer, whatever was learnt: durations of 1 to 5 minutes are usual (observed)."""
 
 LATE_PART = 0.1
 """Beyond what was learnt: the part of its age after which a task is polled again."""

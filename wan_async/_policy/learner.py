@@ -102,7 +102,7 @@ class Learner:
             self._steps.append(lambda lessons: lessons.confirm(permit))
 
     def rejected(self, permits: list[float], turn: Turn) -> None:
-        """Calls were refused as too much; `turn` is what the visit said that told so."""
+        """Calls were refused as too much; `turn` answers the visit that reported them."""
         full = turn.first >= 0 and turn.room - turn.calls <= 1
         oldest = turn.now + turn.first if full else None
         for others, permit in enumerate(permits, 1 - len(permits)):  # those refused later were under way then

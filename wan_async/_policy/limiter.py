@@ -61,7 +61,7 @@ class Limiter(Protocol):
 
     @property
     def memory(self) -> float:
-        """Seconds for which a call of an earlier process counts after it was to be sent; 0: it need not be told."""
+        """Seconds after its time to be sent for which a call of an earlier process counts; 0: `remember` does nothing."""
         ...
 
     def remember(self, sent_times: Iterable[float]) -> None:

@@ -27,7 +27,7 @@ _ADVICE = ((5.0, 2.0, 3.0, 16), (30.0, 2.0, 3.0, 8), (120.0, 5.0, 10.0, 4), (mat
 """Until this age: the least and the most seconds between polls, and how many of RANKS keep to it. Together they see
 the first end within 5 % of its age."""
 RARELY = 120.0
-"""Seconds between polls of tasks that are called back: tasks take 56 to 785 s (seen)."""
+"""Seconds between polls of tasks that are called back: tasks take 56 to 785 s (observed)."""
 OVERDUE_PART, OVERDUE = 1.25, 10.0
 """A task that is called back is overdue beyond this multiple of the latest that was learnt, and these seconds."""
 SCOUTED, SCOUTS = 15.0, 2

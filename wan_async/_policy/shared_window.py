@@ -1,16 +1,16 @@
 """One account's window as a storage keeps it: processes visit it, and are given permits. Pure: times in, times out.
 
-A visit is one exchange. It tells how calls have ended, asks for permits, and is told when to come again. All that is
+A visit is one exchange. It reports how calls have ended, asks for permits, and learns when to come again. All that is
 learnt from rejections is the visitors' affair (see `lessons`): here it is a text that they exchange.
 
 - Of a large limit, no more are let out than `FIRST` before as many were answered, then `GROWTH` for each answer: a
-  given 40 may be 24 in truth, which the 25th tells.
+  given 40 may be 24 in truth, which the 25th shows.
 - A call holds its slot until a time. At first that is `hold` seconds away, long enough for a call whose process was
-  killed to have left the provider's window; whoever is told the answer sets it right, and whoever waits for one that is
+  killed to have left the provider's window; whoever gets the answer sets it right, and whoever waits for one that is
   slow puts it off.
 - Those who wait stand in a line. Each free slot is for the one that was given the fewest, the first in line of several:
-  no process starves another. Who does not come when it was told to is passed over, and so is one that is gone.
-- Who has to wait is told when the slot that will be its is free, and to come sooner where that is far: rejections and
+  no process starves another. Who does not come at its time is passed over, and so is one that is gone.
+- Who has to wait learns when the slot that will be its is free, and to come sooner where that is far: rejections and
   calls that were never sent give slots back before their time.
 - A state has a mark, drawn when it is made, and a number that grows with each visit. A visitor that knows another mark,
   or a higher number, knew a state that was lost: nothing leaves until a window is over.
@@ -44,7 +44,7 @@ class Visit(msgspec.Struct, array_like=True, frozen=True):
         alive: permits of calls that take long.
         unknown: seconds until the slots of calls are free that were made while the storage was away.
         lull: seconds for which nothing leaves when a state was lost: a window.
-        hold: seconds that a call holds its slot while nothing is told of it.
+        hold: seconds that a call holds its slot while nothing is reported of it.
         poll: seconds after which it will come again at the latest.
         grace: seconds after which a member of the line that does not come is passed over.
         brake: seconds for which nobody is to go.
@@ -78,8 +78,8 @@ class Visit(msgspec.Struct, array_like=True, frozen=True):
     lessons: str
 
 
-LOOK = Visit("", 0, "", 0, "", [], [], [], [], 0.0, 0.0, 0.0, 0.0, 0.0, 0, False, 0, 0.0, -1, "")
-"""The visit of one who only looks: it makes no state and changes none."""
+READ_ONLY = Visit("", 0, "", 0, "", [], [], [], [], 0.0, 0.0, 0.0, 0.0, 0.0, 0, False, 0, 0.0, -1, "")
+"""The visit of one who only reads: it makes no state and changes none."""
 
 
 class Turn(msgspec.Struct, array_like=True, frozen=True):
@@ -139,7 +139,7 @@ class Waiting(msgspec.Struct, array_like=True):
 
 
 def visited(state: SharedWindow | None, now: float, visit: Visit) -> tuple[SharedWindow | None, Turn]:
-    """The state after a visit; one is made where there is none, unless the visitor only looks."""
+    """The state after a visit; one is made where there is none, unless the visitor only reads."""
     if state is None and visit.fresh:
         brake = now + visit.lull if visit.mark else 0.0
         state = SharedWindow(visit.fresh, brake=brake, slots=visit.slots, version=1, lessons=visit.lessons)

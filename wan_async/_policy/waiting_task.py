@@ -79,7 +79,7 @@ class WaitingTask:
 
     @property
     def seemed_ended(self) -> bool:
-        """True if a record has told its end, which may not be the last word."""
+        """True if a record has shown its end, which may not be the last word."""
         return self.trouble is not None and self.trouble.kind in ENDS
 
     def planned(self) -> float:

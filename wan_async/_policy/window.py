@@ -192,7 +192,7 @@ class Window:
 
     def _hold(self, answered: float) -> None:
         held = self._held
-        if held and held[-1] > answered:  # told late, or by another thread, whose clock was read before
+        if held and held[-1] > answered:  # noted late, or by another thread, whose clock was read before
             insort(held, answered)
         else:
             held.append(answered)

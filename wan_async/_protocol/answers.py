@@ -3,12 +3,12 @@
 The rules:
 
 - A readable envelope `{"code": int, "msg" or "message": text, "data": …}` is the service's verdict, whatever the
-  HTTP status: errors normally come with HTTP 200 (seen). What the strict reader refuses the lenient one reads: the
+  HTTP status: errors normally come with HTTP 200 (observed). What the strict reader refuses the lenient one reads: the
   code may be text or a whole float. Where there is none, data that hold what was asked for are an answer.
 - Without one, HTTP 401, 403, 404, 407 and 429 are verdicts too; anything else is no verdict, a `ResponseError`: for a
   createTask that leaves its fate open. On recordInfo only 429 is: a page is a gateway's and says nothing of a task.
 - A record of another task than was asked for (a cache that ignores the query) is no record.
-- 402 also comes as 500 "Credits insufficient" (seen); on createTask 500 is very often a validation error (seen).
+- 402 also comes as 500 "Credits insufficient" (observed); on createTask 500 is mostly a validation error (observed).
 """
 
 from __future__ import annotations

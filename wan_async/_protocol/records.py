@@ -33,7 +33,7 @@ _NO_SUCCESS = frozenset(
 
 
 class TaskState(enum.StrEnum):
-    """The state of a task. Wan tasks stay WAITING for the whole run, then jump to SUCCESS (seen)."""
+    """The state of a task. Wan tasks stay WAITING for the whole run, then jump to SUCCESS (observed)."""
 
     WAITING = "waiting"
     QUEUING = "queuing"

@@ -36,7 +36,7 @@ CONNECT = 10.0
 """Seconds to get a connection: a failure in that time is certainly unsent and can be repeated."""
 
 USER_AGENT = f"wan-async/{__version__}"
-"""Some default user agents get a bare 403 from the CDN in front of the API (seen)."""
+"""Some default user agents get a bare 403 from the CDN in front of the API (observed)."""
 
 
 class LoopSessions:
@@ -185,7 +185,7 @@ class LoopSessions:
 
 
 _OF_ALL = {
-    "Content-Type": "application/json",  # on GET too: without it the answer can be 401 (seen)
+    "Content-Type": "application/json",  # on GET too: without it the answer can be 401 (observed)
     "Accept": "application/json",
     "Accept-Encoding": "identity",
     "User-Agent": USER_AGENT,

@@ -8,7 +8,7 @@ caller's account (`_accounts`), with a task of `_jobs` or a file of `_shelf`, un
 `_server` sends the answer, of a file the part that `_ranges` choose, and has `_studio` make a clip that was never
 fetched before. `_transport` is the same way without sockets, and `_emulator` what users hold.
 
-The provider is pure state, told the time by `_clock`. `_jobs` keeps the `_tasks`, their inputs checked by `_schema` and
+The provider is pure state; `_clock` has the time. `_jobs` keeps the `_tasks`, their inputs checked by `_schema` and
 `_validation`; `_shelf` keeps the `_files`, and makes `_links` to them and to results; `_stats` counts. `_render` makes
 what `_clips` designs, in the letters of `_lettering`. `_callbacks` sends those that are due, over `_outgoing`.
 """

@@ -108,7 +108,7 @@ class Fault(_Kind, frozen=True, kw_only=True):
     message: str = ""
     """The words, for `refuse`, `html` and `fail`; the link for `redirect`; `""`: the kind's default."""
     fail_code: int | str | None = 500
-    """The record's `failCode`, for `fail`: text, an integer or None, all of which were seen."""
+    """The record's `failCode`, for `fail`: text, an integer or None, all of which were observed."""
     retry_after: float | str | None = None
     """The header's value, for `refuse` and `html`: seconds, or text such as an HTTP-date."""
     done: bool = False

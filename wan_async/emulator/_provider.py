@@ -113,7 +113,7 @@ class Provider:
         """The account of the caller.
 
         Raises:
-            Refusal: 401, a wrong key, or a call without `Content-Type: application/json`, GET too (seen).
+            Refusal: 401, a wrong key, or a call without `Content-Type: application/json`, GET too (observed).
         """
         account = self.accounts.get(call.headers.get("authorization", "").removeprefix("Bearer "))
         json_wanted = self._strict and call.path != STREAM

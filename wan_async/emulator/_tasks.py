@@ -71,7 +71,7 @@ class Task(msgspec.Struct, gc=False):
         return str(self.input.get("prompt", ""))
 
     def state(self, now: float) -> str:
-        """The state at `now`: Wan tasks stay `waiting` for the whole run, then jump to the end (seen)."""
+        """The state at `now`: Wan tasks stay `waiting` for the whole run, then jump to the end (observed)."""
         if now < self.ends:
             return "waiting"
         return "success" if self.failure is None else "fail"
@@ -92,7 +92,7 @@ class Task(msgspec.Struct, gc=False):
 
 
 class Record(msgspec.Struct):
-    """`data` of recordInfo, as seen: before the end `creditsConsumed` is absent."""
+    """`data` of recordInfo, as observed: before the end `creditsConsumed` is absent."""
 
     taskId: str
     model: str
@@ -116,7 +116,7 @@ class Callback(msgspec.Struct, frozen=True):
 
 
 def callback_body(task: Task, links: list[str], unix: Callable[[float], float]) -> bytes:
-    """The body of the callback that reports the task's end: the two kinds hold different fields (seen)."""
+    """The body of the callback that reports the task's end: the two kinds hold different fields (observed)."""
     record = task.record(task.ends, links, unix)
     fields = {"taskId": task.id, "model": task.model, "state": record.state, "param": record.param}
     cost = {"costTime": record.costTime, "creditsConsumed": record.creditsConsumed}
@@ -130,7 +130,7 @@ def callback_body(task: Task, links: list[str], unix: Callable[[float], float]) 
 
 
 def param_of(model: str, fields: Mapping[str, Any], callback_url: str | None) -> bytes:
-    """The request as recordInfo gives it: double-encoded (seen)."""
+    """The request as recordInfo gives it: double-encoded (observed)."""
     param = {"input": _encode(fields).decode(), "model": model}
     return _encode(param if callback_url is None else {**param, "callBackUrl": callback_url})
 

@@ -1,6 +1,6 @@
 """A small validator for the keywords of JSON Schema that the provider's contract uses.
 
-The answers are the service's: a missing field is code 500 "This field is required" (seen), everything else as
+The answers are the service's: a missing field is code 500 "This field is required" (observed), everything else as
 422 with the field named.
 """
 

@@ -22,7 +22,7 @@ ClientArguments: TypeAlias = Mapping[str, Any]
 """Arguments of `WanClient`."""
 
 FACTS = ("task_id", "state", "url", "urls", "path", "credits", "error", "error_type", "replayed")
-"""The names of what is told of an outcome, besides its key."""
+"""The names of an outcome's facts, besides its key."""
 
 
 def shared_journal(journal: object) -> Secret:
@@ -61,7 +61,7 @@ def client_on_worker(
 
 
 class OpenClient:
-    """A worker's client, made when it is first used, and open while anybody uses it: no engine tells that it ends.
+    """A worker's client, made when it is first used, and open while anybody uses it: no engine says that it ends.
 
     Args:
         make: makes it.

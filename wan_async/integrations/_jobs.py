@@ -27,7 +27,7 @@ class Later(BaseRetryStrategy):
 
 
 class CollectBus:
-    """A bus that has jobs brought forward, and tells another bus."""
+    """A bus that has jobs brought forward, and publishes to another bus."""
 
     def __init__(self, bring_forward: Callable[[str], Awaitable[None]], inner: CallbackBus) -> None:
         self._bring_forward = bring_forward

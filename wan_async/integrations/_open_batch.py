@@ -91,7 +91,7 @@ class _Running:
                     future = self._waiting.pop(outcome.index, None)
                     if future is not None and not future.done():
                         future.set_result(outcome)
-        except Exception as error:  # noqa: BLE001 - whoever asked is told
+        except Exception as error:  # noqa: BLE001 - it is raised to whoever asked
             ended = error
         finally:
             self._closed = True

@@ -73,7 +73,7 @@ FINISH_WITHIN = 30.0
 """Seconds for which a job waits for a task that has ended: its record is read once more, with the query limit."""
 
 LOOK_EVERY = 10.0
-"""Seconds between two looks for stalled jobs, of a worker that has jobs of ours."""
+"""Seconds between two searches for stalled jobs, of a worker that has jobs of ours."""
 
 GONE = 300.0
 """Seconds after which the service is believed that it knows no such task."""

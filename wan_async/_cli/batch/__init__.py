@@ -2,7 +2,7 @@
 
 The whole way is here: the options, what happens before anything is paid, the batch at work, its end. `files` opens the
 input and says where output and journal lie, `rows` reads it (tables are `separated`), `check` keeps the good rows and
-tells their price, `outcomes` are written and summed up. `reception` hears callbacks.
+prints their price, `outcomes` are written and summed up. `reception` hears callbacks.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The check before anything is paid: every row is read, and its key kept in a temporary file, not in memory.
 
-A row without a key gets the one that the journal would make, by the journal's own code. Then the price is told, and a
-journal of others refused. While the batch runs, the same file is read `again`; a row that is not as it was checked
+A row without a key gets the one that the journal would make, by the journal's own code. Then the price is printed, and
+a journal of others refused. While the batch runs, the same file is read `again`; a row that is not as it was checked
 stops the batch.
 """
 
@@ -243,9 +243,9 @@ def refuse_others_journal(source: str, output: str | None, files: Places, checke
             return
         beside = source if output in (None, STDOUT) else output
         apart = f"--output {beside}.out.jsonl" if output is None else f"--journal {beside}.db"
-        told = f"{journal} is the journal of other rows, perhaps of {others[0].name}"
+        found = f"{journal} is the journal of other rows, perhaps of {others[0].name}"
         raise ConfigurationError(
-            f"{told}: {apart} keeps these apart, --journal {shlex.quote(str(journal))} goes on with it"
+            f"{found}: {apart} keeps these apart, --journal {shlex.quote(str(journal))} goes on with it"
         )
 
 

@@ -21,7 +21,7 @@ from .files import STDIN
 
 _FORMATS = ("jsonl", "csv", "tsv")
 _NAMED = (".jsonl", ".ndjson", ".csv", ".tsv")
-"""Endings that tell the format."""
+"""Endings that name the format."""
 LONGEST = 1 << 20
 """Bytes of a line, its end included: a prompt has 5000 characters, so what is longer is no list of inputs."""
 _BOM = b"\xef\xbb\xbf"
@@ -56,7 +56,7 @@ class Reading(msgspec.Struct, frozen=True):
     Attributes:
         format: jsonl, csv or tsv.
         model: the model of rows that name none.
-        guessed: nothing told the format.
+        guessed: nothing named the format.
         columns: of columns that are called otherwise, the field of each.
         ignored: columns that are not read.
         key: the column or member that holds the key.

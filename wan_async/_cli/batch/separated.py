@@ -19,7 +19,7 @@ from .rows import InputLine, InputRow, Reading
 
 _MODEL, _KEY = "model", "key"
 _NOTHING: list[str] = []
-_TOLD = "sep="
+_DECLARED = "sep="
 """Before the delimiter, in a line that Excel reads and some programs write."""
 
 
@@ -50,18 +50,18 @@ def read_separated(file: BinaryIO, reading: Reading) -> Iterator[InputRow]:
 
 
 def _delimiter(file: BinaryIO) -> str:
-    """The one that stands in the first line most, or is told there: some countries' tables have semicolons."""
+    """The one that stands in the first line most, or is declared there: some countries' tables have semicolons."""
     first = file.readline().removeprefix(codecs.BOM_UTF8)
     file.seek(0)
-    told = first.strip(b"\r\n").removeprefix(_TOLD.encode())
-    if first.startswith(_TOLD.encode()) and told in (b",", b";", b"\t", b"|"):
-        return told.decode()
+    declared = first.strip(b"\r\n").removeprefix(_DECLARED.encode())
+    if first.startswith(_DECLARED.encode()) and declared in (b",", b";", b"\t", b"|"):
+        return declared.decode()
     return max(",;\t", key=lambda one: first.count(one.encode()))
 
 
 def _head(reader: Iterator[list[str]]) -> list[str]:
     """The first row that is not blank, nor Excel's line of the delimiter: the names of the columns."""
-    return next((cells for cells in reader if any(cells) and cells != [_TOLD, ""]), _NOTHING)
+    return next((cells for cells in reader if any(cells) and cells != [_DECLARED, ""]), _NOTHING)
 
 
 def _text(file: BinaryIO) -> Iterator[str]:

@@ -19,13 +19,13 @@ from .reads import COLUMNS, entry_row
 if TYPE_CHECKING:
     from .desk import PostgresDesk
 
-_EVERY: Final = 1.0
-"""Seconds between two looks."""
+_POLL_EVERY: Final = 1.0
+"""Seconds between two polls of the rows."""
 
 _IN_THE_AIR: Final = "the worker was gone while the submission was in the air"
 
 # What is under way at a worker that lives is not among it.
-_LOOK: Final[LiteralString] = f"""
+_POLL: Final[LiteralString] = f"""
 SELECT asked.key, item.worker, coalesce(worker.expires_at > clock_timestamp(), false) AS lives,
     extract(epoch FROM worker.expires_at)::float8 AS expires_at, {COLUMNS}
 FROM unnest(%b::text[]) AS asked (key)
@@ -87,7 +87,7 @@ class ClaimWatch:
 
     Attributes:
         fetches: whether this run fetches clips.
-        next_at: when to look again at the latest.
+        next_at: when to poll again at the latest.
     """
 
     def __init__(self, desk: PostgresDesk, line: Line, replay: object, fetches: bool) -> None:
@@ -102,7 +102,7 @@ class ClaimWatch:
         return bool(self._waiters)
 
     def due(self, now: float, *, heard: bool) -> bool:
-        """Whether to look now."""
+        """Whether to poll now."""
         return bool(self._waiters) and (heard or now >= self.next_at)
 
     def add(self, key: str, future: asyncio.Future[Any]) -> None:
@@ -111,11 +111,11 @@ class ClaimWatch:
         self._waiters[key] = _Waiter(future, rows[0][1] if rows else None)
         self.next_at = 0.0
 
-    def look(self) -> None:
-        """Tell what has ended, is free, or was left by who died; that is this worker's from now on."""
+    def poll(self) -> None:
+        """Notify of what has ended, is free, or was left by who died; that is this worker's from now on."""
         self._waiters = {key: waiter for key, waiter in self._waiters.items() if not waiter.future.done()}
         left: list[tuple[str, str, float | None]] = []
-        for key, worker, lives, expires_at, *row in self._desk.query(_LOOK, list(self._waiters), self._desk.batch):
+        for key, worker, lives, expires_at, *row in self._desk.query(_POLL, list(self._waiters), self._desk.batch):
             known = self._known(key, worker, lives, expires_at, row)
             if known is not None:
                 self._notify(key, known)
@@ -124,7 +124,7 @@ class ClaimWatch:
                 left.append((key, entry.state, entry.sent_at))
         for entry in self._take(left):
             self._notify(entry.key, TakenOver(entry))
-        self.next_at = time.monotonic() + _EVERY if self._waiters else float("inf")
+        self.next_at = time.monotonic() + _POLL_EVERY if self._waiters else float("inf")
 
     def _known(
         self, key: str, worker: int | None, lives: bool, expires_at: float | None, row: list[Any]

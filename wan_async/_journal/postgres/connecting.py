@@ -1,4 +1,4 @@
-"""The way to a shared journal: its URL, a connection, the tables. No error tells the password."""
+"""The way to a shared journal: its URL, a connection, the tables. No error shows the password."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def connect(place: Place) -> Connection:
 def is_pooled(connection: Connection) -> bool:
     """Whether a pooler stands between, which may give each transaction another connection.
 
-    It has told us a process id of its own to cancel by.
+    It gave us a process id of its own to cancel by.
     """
     row = connection.execute(_POOLED, (connection.info.backend_pid,)).fetchone()
     return row is None or bool(row[0])

@@ -181,7 +181,7 @@ class PostgresDesk(Session):
         return over + [one for part, cursor in sent for one in self._answers(part, cursor)]
 
     def _within_budgets(self, part: RoundPart) -> tuple[RoundPart, list[tuple[int, Any]]]:
-        """The intents that do not exceed their budgets, and what the others are told."""
+        """The intents that do not exceed their budgets, and the answers to the others."""
         work, asked = part
         fit, committed = writes.within_budgets(self, [one for _, one in asked])
         over = [(number, OverBudget(committed)) for (number, _), fits in zip(asked, fit, strict=True) if not fits]
@@ -195,7 +195,7 @@ class PostgresDesk(Session):
     # what is due meanwhile
 
     def wait(self, groups: SimpleQueue[list[Job] | None]) -> None:
-        """Renew the lease, look after what is waited for, and notify those who wait."""
+        """Renew the lease, poll what is waited for, and notify those who wait."""
         while True:
             now = time.monotonic()
             if now >= self._renew_at or bool(self.watch) > self._waits:  # others are to know who waits
@@ -204,7 +204,7 @@ class PostgresDesk(Session):
                 self._notify_others(now)
             if self.watch.due(now, heard=self._heard):
                 self._heard = False
-                self._again(self.watch.look)
+                self._again(self.watch.poll)
             if not groups.empty():
                 return
             until = min(self._renew_at, self.watch.next_at, self._notify_at if self._notify else self._renew_at)

@@ -75,7 +75,7 @@ SELECT key, token FROM wan_async_item WHERE batch = %s AND key = ANY(%s) AND tok
 _DEAD: Final[LiteralString] = """NOT EXISTS (
     SELECT FROM wan_async_worker AS holder WHERE holder.id = item.worker AND holder.expires_at > clock_timestamp())"""
 
-# What was accepted was sent at most a day before, where a callback told of it.
+# What was accepted was sent at most a day before, where a callback named it.
 _WAIT_AGAIN: Final[LiteralString] = f"""
 UPDATE wan_async_item AS item SET state = 'running', finished_at = NULL, record = NULL, error = NULL, reported = false,
     seen = false, worker = NULL

@@ -14,7 +14,7 @@ from .connecting import Place
 
 _BEGIN: Final[LiteralString] = "BEGIN ISOLATION LEVEL READ COMMITTED"
 
-# A commit that was told is on the disk, whatever the role's default is; whoever is stopped in the middle of a
+# A commit that was confirmed is on the disk, whatever the role's default is; whoever is stopped in the middle of a
 # transaction holds others up for so long.
 _SETTINGS: Final[LiteralString] = """
 SELECT set_config('synchronous_commit', 'on', true), set_config('lock_timeout', '10s', true),
@@ -64,7 +64,7 @@ class Session:
 
     @contextlib.contextmanager
     def opening(self) -> Generator[None]:
-        """Close the connection where that fails, and tell it as a JournalError."""
+        """Close the connection where that fails, and raise it as a JournalError."""
         words = None
         try:
             yield

@@ -85,7 +85,7 @@ def _version(path: str) -> int:
 def _fault_of_log(path: str) -> str:
     if not has_commit(path):
         return "is missing, empty or spoilt"
-    # a run that lives begins its log anew between the two looks at most once in a while
+    # a run that lives begins its log anew between the two reads at most once in a while
     if was_cut(path, noted(path)) and was_cut(path, noted(path)):
         return f"was cut: it was longer when {path}-lock was written"
     return ""

@@ -119,7 +119,7 @@ class Hold:
         """Nothing is due meanwhile."""
 
     def transact(self, calls: Sequence[Job]) -> list[Any]:
-        """Do all in one transaction, and look whether the files still stand where they were."""
+        """Do all in one transaction, and check that the files still stand where they were."""
         with transaction(self.database):
             results = [self._result(call) for call in calls]
         self.after_commit()

@@ -1,8 +1,8 @@
 """One run per journal: an advisory lock of the operating system on a file beside it, which a kill releases.
 
-The file tells the holder (pid, host, since when) to whoever finds it locked, and how far its log was written to whoever
-finds it killed. It is removed on release; so whoever gets the lock looks whether the file locked is still the one that
-stands there.
+The file names the holder (pid, host, since when) for whoever finds it locked, and says how far the log was written for
+whoever finds the holder killed. It is removed on release; so whoever gets the lock checks that the file locked
+is still the one that stands there.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def _stands_at(fd: int, path: str) -> bool:
 
 
 def _sign(fd: int) -> None:
-    """Tell who holds it; on a full disk the lock holds without."""
+    """Write who holds it; on a full disk the lock holds without."""
     since = datetime.now(UTC).isoformat(timespec="seconds")
     text = json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": since})
     with contextlib.suppress(OSError):
@@ -147,7 +147,7 @@ def _sign(fd: int) -> None:
 
 def _holder(fd: int) -> str:
     try:
-        told: Mapping[str, object] = json.loads(os.read(fd, _NOTE).rstrip(b"\0"))
-        return f"process {told['pid']} on {told['host']} since {told['since']}"
+        holder: Mapping[str, object] = json.loads(os.read(fd, _NOTE).rstrip(b"\0"))
+        return f"process {holder['pid']} on {holder['host']} since {holder['since']}"
     except (OSError, ValueError, KeyError, TypeError):
         return "another process"

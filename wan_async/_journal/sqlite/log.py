@@ -17,7 +17,7 @@ _FRAME: Final = struct.Struct(">6I")  # page, pages after a commit, two salts, t
 _MAGIC: Final = 0x377F0682
 """The lowest bit tells big-endian checksums."""
 _LATER: Final = (0.0, 0.05, 0.2, 0.5)
-"""Seconds between looks: a run that begins its log anew writes the header first, and then syncs it."""
+"""Seconds between reads: a run that begins its log anew writes the header first, and then syncs it."""
 
 
 def has_commit(path: str) -> bool:

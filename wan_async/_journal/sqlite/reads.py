@@ -27,7 +27,7 @@ _SENT: Final = "SELECT sent_at FROM item WHERE sent_at > :at UNION ALL SELECT se
 _SET_LIMIT: Final = "UPDATE run SET limit_n = ?, limit_per = ? WHERE id = ?"
 _LIMIT: Final = "SELECT limit_n, limit_per FROM run WHERE limit_n IS NOT NULL ORDER BY id DESC LIMIT 1"
 
-# By the index of times: what was accepted was sent at most a day before, where a callback told of it.
+# By the index of times: what was accepted was sent at most a day before, where a callback named it.
 _WAIT_AGAIN: Final = """
 UPDATE item SET state = 'running', finished_at = NULL, record = NULL, error = NULL, reported = 0, seen = 0
 WHERE sent_at > :after - 86400 AND accepted_at > :after AND task_id IS NOT NULL AND path IS NULL AND (
