@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Earlier:
-    """Gives it page by page: the next page of each kind, an empty list at the end.
+    """Gives those items page by page: the next page of each kind, an empty list at the end.
 
     Args:
         store: the journal's, open.
@@ -74,7 +74,7 @@ class Earlier:
         return []
 
     async def _lost(self) -> list[tuple[Item, Stage]]:
-        """Submissions of unknown fate that a callback may still tell of."""
+        """Submissions of unknown fate whose task a callback may still name."""
         while self._adopt_within is not None and (page := await self._page("lost", (State.UNKNOWN,))):
             tokens = await self._tokens(page)
             if tokens:

@@ -129,7 +129,7 @@ class Items:
         return oldest if 0 < self._longest < oldest / 3 else 0.0
 
     async def _ended_elsewhere(self, item: Item) -> Stage | None:
-        """Another worker has it: wait for its outcome, or until it is free, or that worker's death leaves it to us."""
+        """Another worker has it: wait until it has ended, is free, or is left to this run since that worker died."""
         with self.left:
             return await self.ledger.ended(item)
 
@@ -180,7 +180,7 @@ class Items:
         return Ended(submission.attempt, outcome)
 
     async def _seek(self, item: Item, lost: Lost) -> Stage:
-        """Wait for a callback that tells the task of a submission of unknown fate."""
+        """Wait for a callback that names the task of a submission of unknown fate."""
         task_id = None
         if self._service.adoption is not None:
             with self.left:

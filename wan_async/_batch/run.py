@@ -66,9 +66,9 @@ class Run:
         self.limiter: Limiter | None = service.limiter
         self.max_credits: float | None = ledger.max_credits
         self.on_close: list[Callable[[], Awaitable[None]]] = []
-        self._tasks: _Tasks = set()
-        self._helpers: list[asyncio.Task[None]] = []
-        self._beside: _Tasks = set()
+        self._tasks: _Tasks = set()  # may still put an outcome: the items', the feeder's, some helpers'
+        self._beside: _Tasks = set()  # put none, so that nothing waits for them
+        self._helpers: list[asyncio.Task[None]] = []  # cancelled when it is left; without a journal all are
         self._stopped = self._open = False
         self._taken: str | None = None
         self._seen: list[str] = []
@@ -243,11 +243,10 @@ class Run:
         self._task(self.items.run(item, stage, slots))
 
     def _help(self, step: Coroutine[Any, Any, None], among: _Tasks | None = None) -> None:
+        """Run a helper, among the tasks that may put an outcome unless others are given."""
         self._helpers.append(self._task(step, among))
 
-    def _task(
-        self, step: Coroutine[Any, Any, None], among: set[asyncio.Task[None]] | None = None
-    ) -> asyncio.Task[None]:
+    def _task(self, step: Coroutine[Any, Any, None], among: _Tasks | None = None) -> asyncio.Task[None]:
         loop = asyncio.get_running_loop() if self._loop is None else self._loop
         task = loop.create_task(step)
         (self._tasks if among is None else among).add(task)

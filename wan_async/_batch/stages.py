@@ -37,7 +37,7 @@ class Item(msgspec.Struct, frozen=True, gc=False):
 
 
 class Unsent(msgspec.Struct, frozen=True, gc=False):
-    """To be submitted."""
+    """An item that is to be submitted."""
 
 
 class Attempt(msgspec.Struct, frozen=True, gc=False):
@@ -53,7 +53,7 @@ class Attempt(msgspec.Struct, frozen=True, gc=False):
 
 
 class Lost(msgspec.Struct, frozen=True):
-    """Its fate is unknown; for `left` seconds a callback with the `token` may tell of it, else `error` is its end."""
+    """A submission of unknown fate: for `left` seconds its `token` may come back in a callback; then `error` holds."""
 
     attempt: Attempt
     token: str
@@ -62,7 +62,7 @@ class Lost(msgspec.Struct, frozen=True):
 
 
 class Running(msgspec.Struct, frozen=True, gc=False):
-    """A task was created `age` seconds ago, whose end is not known."""
+    """An item whose task was created `age` seconds ago and has not ended, as far as is known."""
 
     attempt: Attempt
     task_id: str
@@ -70,14 +70,14 @@ class Running(msgspec.Struct, frozen=True, gc=False):
 
 
 class Ended(msgspec.Struct, frozen=True, gc=False):
-    """Its outcome is known, and to be written down."""
+    """An item whose outcome is known, and still to be written down."""
 
     attempt: Attempt
     outcome: Outcome
 
 
 class Unfetched(msgspec.Struct, frozen=True, gc=False):
-    """Its outcome is written down, and its clip to be fetched."""
+    """An item whose outcome is written down, and whose clip is still to be fetched."""
 
     attempt: Attempt
     outcome: Outcome

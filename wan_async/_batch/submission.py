@@ -84,7 +84,7 @@ class Submission:
         self._items.unsent.enter()
 
     def landed(self) -> None:
-        """The POST is over, if there was one: it gives its turn to the next."""
+        """Give the turn for the POST to the next, if this one had it."""
         if self.in_the_air and self._items.posts is not None:
             self._items.posts.release()
         self.in_the_air = False

@@ -25,7 +25,7 @@ class Emitter:
         self._onlooker: Callable[[Event], None] | None = None
 
     def wanted(self, kind: type[Event]) -> Callable[[], bool]:
-        """Gives what says whether an event of this kind need be made now."""
+        """A callable that says whether anybody wants an event of this kind now."""
         is_enabled, level = LINES[kind].logger.isEnabledFor, LINES[kind].level
         return lambda: bool(self._listeners) or is_enabled(level)
 
@@ -41,11 +41,11 @@ class Emitter:
             self._onlooker(event)
 
     def show(self, onlooker: Callable[[Event], None]) -> None:
-        """Have `onlooker` called with the events that others want: for its sake none is made."""
+        """Call `onlooker` with the events that others want; none is made for it alone."""
         self._onlooker = onlooker
 
     def add(self, listener: Callable[[Event], None]) -> None:
-        """Have `listener` called with each event from now on."""
+        """Call `listener` with each event from now on."""
         self._listeners = (*self._listeners, listener)
 
     def remove(self, listener: Callable[[Event], None]) -> None:

@@ -86,7 +86,7 @@ class SlidingWindowLimiter:
         return self._window.lessons.limit
 
     def set_limit(self, limit: RateLimit) -> None:
-        """Sets another limit, while calls are under way too; what was learnt of the old one is dropped."""
+        """Set another limit, while calls are under way too; what was learnt of the old one is dropped."""
         with self._lock:
             self._window.set_limit(limit)
             for line in self._lines.values():
@@ -200,7 +200,7 @@ class SlidingWindowLimiter:
         return min(heads, key=lambda head: head[0])[1] if heads else None
 
     def _serve(self, here: _Line) -> None:
-        """Grants what can be granted now, and sets the timers for the next; called in the loop of `here`."""
+        """Grant what can be granted now, and set the timers for the next; called in the loop of `here`."""
         if not here.waiters and len(self._lines) == 1:
             return
         now = here.loop.time()

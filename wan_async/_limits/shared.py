@@ -93,12 +93,12 @@ class SharedLimiter:
         return True
 
     def hold(self) -> None:
-        """Somebody uses it in the running loop, until `release`."""
+        """See `Limiter`."""
         self._member().users += 1
         self._storage.hold()
 
     async def release(self) -> None:
-        """The opposite of `hold`; the last one reports how the last calls ended."""
+        """See `Limiter`; the last one reports how the last calls ended."""
         member = self._member()
         member.users -= 1
         if not member.users:

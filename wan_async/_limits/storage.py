@@ -189,11 +189,11 @@ class Storage:
         return turn
 
     def hold(self) -> None:
-        """Somebody uses it in the running loop, until `release`."""
+        """Note one more user in the running loop, until `release`."""
         self._here().users += 1
 
     async def release(self) -> None:
-        """The opposite of `hold`; the last one closes the running loop's connection."""
+        """Undo one `hold`; the last one closes the running loop's connection."""
         here = self._here()
         here.users -= 1
         if not here.users and here.connection is not None:

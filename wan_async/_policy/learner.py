@@ -133,7 +133,7 @@ class Learner:
         return Change(lessons, lessons.to_text(), max(brakes, default=-math.inf))
 
     def hear(self, turn: Turn, change: Change | None) -> None:
-        """Takes in what a visit said that asked for that change."""
+        """Take in the answer to a visit that asked for that change."""
         self._total = turn.total
         if turn.now > self._former_until:
             self._former = 0.0

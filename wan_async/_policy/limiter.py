@@ -44,7 +44,7 @@ class Limiter(Protocol):
     """
 
     async def acquire(self) -> Permit:
-        """Waits for a slot, first come, first served."""
+        """Wait for a slot, first come, first served."""
         ...
 
     def counted_nowait(self, permit: Permit) -> None:
@@ -61,11 +61,11 @@ class Limiter(Protocol):
 
     @property
     def memory(self) -> float:
-        """Seconds after its time to be sent for which a call of an earlier process counts; 0: `remember` does nothing."""
+        """Seconds for which a call of an earlier process counts; 0: `remember` does nothing."""
         ...
 
     def remember(self, sent_times: Iterable[float]) -> None:
-        """Counts calls of an earlier process.
+        """Count calls of an earlier process.
 
         Args:
             sent_times: when they were to be sent, in seconds since the epoch; those that no longer count are passed
@@ -74,11 +74,11 @@ class Limiter(Protocol):
         ...
 
     def hold(self) -> None:
-        """Somebody uses it in the running event loop, until `release`."""
+        """Note one more user in the running event loop, until `release`."""
         ...
 
     async def release(self) -> None:
-        """The opposite of `hold`; the last one closes what is open in the running loop."""
+        """Undo one `hold`; the last one closes what is open in the running loop."""
         ...
 
     def state(self) -> LimitState:

@@ -48,7 +48,7 @@ class RoundTrip(msgspec.Struct, array_like=True):
     new: Generation = msgspec.field(default_factory=Generation)
 
     def add(self, seconds: float, under_way: int) -> None:
-        """Takes in one round trip, measured while `under_way` calls were out, itself among them.
+        """Take in one round trip, measured while `under_way` calls were out, itself among them.
 
         That many connections are open, and as many of the first samples may contain the set-up of one.
         """

@@ -165,7 +165,7 @@ class SharedWindow(msgspec.Struct, array_like=True):
     line: list[Waiting] = []
 
     def visit(self, now: float, visit: Visit) -> Turn:
-        """Takes in a visit at this time of the storage's clock."""
+        """Take in a visit at this time of the storage's clock."""
         older = visit.mark == self.mark and visit.number > self.number
         lost = older or visit.mark not in ("", self.mark)
         if older or now < self.last - 1:  # an older state came back, or the clock went back

@@ -68,7 +68,7 @@ class Window:
         self.forget()
 
     def set_limit(self, limit: RateLimit) -> None:
-        """Sets the limit, and drops what was learnt about the old one; the calls made so far go on counting."""
+        """Set the limit, and drop what was learnt about the old one; the calls made so far go on counting."""
         self.lessons = Lessons(limit)
         self._trust = FIRST
         self._trips = RoundTrip()
@@ -144,7 +144,7 @@ class Window:
             self.settle(now)
 
     def remember(self, answered: Iterable[float]) -> None:
-        """Counts calls that were answered at these times, and that this window did not let out."""
+        """Count calls that were answered at these times, and that this window did not let out."""
         for at in answered:
             self._hold(at)
         self._due = -math.inf
@@ -158,7 +158,7 @@ class Window:
         self._leaving.clear()
 
     def settle(self, now: float) -> float:
-        """Brings the slots up to this moment, or to the last one if this is said to be earlier; gives the moment.
+        """Bring the slots up to this moment, or to the last one if this is said to be earlier; gives the moment.
 
         Until that is due again, there are at least as many as it counts.
         """
@@ -184,7 +184,7 @@ class Window:
         return max(0.0, self._brake - now)
 
     def _end(self, permit: float) -> bool:
-        """Takes the call off those under way; False where it is not, or no longer, one of them."""
+        """Take the call off those under way; False where it is not, or no longer, one of them."""
         if permit not in self._out:
             return False
         del self._out[permit]
@@ -219,7 +219,7 @@ class Window:
 
 
 def _taken_until(stamps: list[float], now: float, age: float) -> list[float]:
-    """Takes those off the front that are so old."""
+    """Take those off the front that are so old."""
     count = 1
     while count < len(stamps) and stamps[count] + age <= now:
         count += 1

@@ -237,7 +237,7 @@ class Poller:
             self._finish(task, _broken(task.task_id, bug))
 
     def _heed(self, task: WatchedTask, answer: TaskRecord | WanError, asked: float) -> None:
-        """Draw the consequence of one answer, unless nobody waits any more."""
+        """Act on one answer, unless nobody waits for the task any more."""
         if task.watch is None:
             return
         if isinstance(answer, RateLimitError):

@@ -82,7 +82,7 @@ class PollWorkers(Generic[T]):
         return list(self._running)
 
     def expect(self, due: float) -> None:
-        """Be there at this clock, when something may be due that was not known before, or not so early."""
+        """Have a worker ready at this clock: something may be due then that was not known before, or not so early."""
         if due < self._rings_at:
             self._set_timer(due)
 
