@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import enum
 import importlib.metadata
 import os
 import secrets
@@ -39,11 +40,19 @@ _OLDEST_REDIS = 6
 _PACKAGES = ("wan-async", "aiohttp", "msgspec", "anyio")
 
 
+class Health(enum.Enum):
+    """The health of what was checked, by the mark of its line."""
+
+    GOOD = "ok"
+    BAD = "NO"
+    UNCHECKED = "--"
+
+
 class Finding(msgspec.Struct, frozen=True):
-    """One thing that was checked: whether it is good (None: it was not checked), what that means, what to do."""
+    """One thing that a batch needs: its health, what that means, what to do."""
 
     what: str
-    good: bool | None
+    health: Health
     means: str
     do: str = ""
 
@@ -71,8 +80,8 @@ async def doctor_command(
     os.environ.pop("WAN_ASYNC_LIMIT_STORAGE", None)  # while it is away, whoever shares limits waits
     findings = await _findings(callback_url, webhook_key, journal, limit_storage)
     for finding in findings:
-        click.echo(msgspec.json.encode(finding) if as_json else _line(finding))
-    return Exit.REFUSED if any(finding.good is False for finding in findings) else Exit.OK
+        click.echo(_json(finding) if as_json else _line(finding))
+    return Exit.REFUSED if any(finding.health is Health.BAD for finding in findings) else Exit.OK
 
 
 async def _findings(
@@ -87,7 +96,7 @@ async def _findings(
         try:
             wan = client()
         except WanError as error:
-            return [*found, Finding("key", False, str(error), "wan-async login, or set APIKLEY_API_KEY")]
+            return [*found, Finding("key", Health.BAD, str(error), "wan-async login, or set APIKLEY_API_KEY")]
         async with wan:
             found.append(await _credits(wan))
         found.append(await _limit_storage(limit_storage, wan))
@@ -99,7 +108,7 @@ async def _findings(
 def _versions() -> Finding:
     python = ".".join(map(str, sys.version_info[:3]))
     versions = [f"{name} {importlib.metadata.version(name)}" for name in _PACKAGES]
-    return Finding("versions", True, f"Python {python}, {', '.join(versions)}")
+    return Finding("versions", Health.GOOD, f"Python {python}, {', '.join(versions)}")
 
 
 async def _credits(wan: WanClient) -> Finding:
@@ -107,13 +116,16 @@ async def _credits(wan: WanClient) -> Finding:
     try:
         left = await wan.credits()
     except AuthenticationError as error:
-        return Finding("key", False, str(error), "check the key and that it belongs to this base URL")
+        return Finding("key", Health.BAD, str(error), "check the key and that it belongs to this base URL")
     except WanError as error:
         return Finding(
-            "base URL", False, f"{settings_of(wan).base_url}: {error}", "check --base-url, the network, and any proxy"
+            "base URL",
+            Health.BAD,
+            f"{settings_of(wan).base_url}: {error}",
+            "check --base-url, the network, and any proxy",
         )
     do = "" if left else "buy credits: submissions are refused with 402"
-    return Finding("key", left > 0, f"good at {settings_of(wan).base_url}, with {number(left)} credits", do)
+    return Finding("key", _health(left > 0), f"good at {settings_of(wan).base_url}, with {number(left)} credits", do)
 
 
 async def _clock(session: aiohttp.ClientSession, url: str) -> Finding:
@@ -122,21 +134,21 @@ async def _clock(session: aiohttp.ClientSession, url: str) -> Finding:
         async with session.get(url, allow_redirects=False) as answer:
             theirs = parsedate_to_datetime(answer.headers["Date"]).timestamp()
     except (aiohttp.ClientError, TimeoutError, KeyError, ValueError):
-        return Finding("clock", None, "the service does not give its time")
+        return Finding("clock", Health.UNCHECKED, "the service does not give its time")
     off = time.time() - theirs
     means = f"{abs(off):.0f} s {'ahead of' if off > 0 else 'behind'} the service's"
     good = abs(off) <= _CLOCK_OFF
-    return Finding("clock", good, means, "" if good else "set it: callbacks are refused when they seem stale")
+    return Finding("clock", _health(good), means, "" if good else "set it: callbacks are refused when they seem stale")
 
 
 async def _upload_host(session: aiohttp.ClientSession, url: str | None) -> Finding:
     if url is None:
-        return Finding("upload host", None, "none is known", "set APIKLEY_UPLOAD_URL to send local files")
+        return Finding("upload host", Health.UNCHECKED, "none is known", "set APIKLEY_UPLOAD_URL to send local files")
     try:
         async with session.get(url, allow_redirects=False) as answer:
-            return Finding("upload host", True, f"{url} answers ({answer.status})")
+            return Finding("upload host", Health.GOOD, f"{url} answers ({answer.status})")
     except (aiohttp.ClientError, TimeoutError) as error:
-        return Finding("upload host", False, f"{url}: {error or 'no answer'}", "check APIKLEY_UPLOAD_URL")
+        return Finding("upload host", Health.BAD, f"{url}: {error or 'no answer'}", "check APIKLEY_UPLOAD_URL")
 
 
 async def _callback(session: aiohttp.ClientSession, url: str, key: str | None) -> Finding:
@@ -149,19 +161,21 @@ async def _callback(session: aiohttp.ClientSession, url: str, key: str | None) -
             return _of_answer(url, answer.status, signed=key is not None)
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         do = "start the receiver (wan-async listen, or your application), and check the tunnel or proxy before it"
-        return Finding("callback", False, f"{url}: {error or 'no answer'}", do)
+        return Finding("callback", Health.BAD, f"{url}: {error or 'no answer'}", do)
 
 
 def _of_answer(url: str, status: int, *, signed: bool) -> Finding:
     answer = f"{url} answers {status}"
     if status < 300 or status == 409:
-        return Finding("callback", True, f"{answer}: callbacks arrive there")
+        return Finding("callback", Health.GOOD, f"{answer}: callbacks arrive there")
     if status < 400:
-        return Finding("callback", False, f"{answer}: a redirect, which the provider does not follow", "mind the slash")
+        return Finding(
+            "callback", Health.BAD, f"{answer}: a redirect, which the provider does not follow", "mind the slash"
+        )
     if status in {401, 403}:
         do = "give the receiver this webhook key, or set its clock" if signed else "give --webhook-key"
-        return Finding("callback", False, f"{answer}: the signature is refused", do)
-    return Finding("callback", False, answer, "check the path, and that POST may go there")
+        return Finding("callback", Health.BAD, f"{answer}: the signature is refused", do)
+    return Finding("callback", Health.BAD, answer, "check the path, and that POST may go there")
 
 
 async def _limit_storage(url: str | None, wan: WanClient) -> Finding:
@@ -175,12 +189,12 @@ async def _limit_storage(url: str | None, wan: WanClient) -> Finding:
     except (StorageAwayError, TimeoutError) as error:
         why = str(error) or "no answer"
         do = "start it, or check host, port and network: calls wait"
-        return Finding(what, False, f"{place(url)} is away: {why}", do)
+        return Finding(what, Health.BAD, f"{place(url)} is away: {why}", do)
     except WanError as error:
         do = "check the URL, and that this user may use it" if isinstance(error, ConfigurationError) else ""
-        return Finding(what, False, str(error), do)
+        return Finding(what, Health.BAD, str(error), do)
     used = ", ".join(_words(window, state) for window, state in windows.items())
-    return Finding(what, not do, f"{place(url)}, {version}: {used}", do)
+    return Finding(what, _health(not do), f"{place(url)}, {version}: {used}", do)
 
 
 def _words(window: str, state: LimitState | None) -> str:
@@ -237,7 +251,7 @@ def _of_memory(facts: dict[str, Any]) -> str:
 
 
 def _unchecked(what: str, option: str, means: str = "not checked") -> Finding:
-    return Finding(what, None, means, f"{option} checks one")
+    return Finding(what, Health.UNCHECKED, means, f"{option} checks one")
 
 
 def _journal(path: str) -> Finding:
@@ -245,11 +259,20 @@ def _journal(path: str) -> Finding:
         with Journal.open_readonly(path) as journal:
             counts, path = journal.counts(), journal.path
     except WanError as error:
-        return Finding("journal", False, str(error), "check the path, or the URL's host, database and #name")
+        return Finding("journal", Health.BAD, str(error), "check the path, or the URL's host, database and #name")
     states = ", ".join(f"{number(count)} {name}" for name, count in msgspec.structs.asdict(counts).items() if count)
-    return Finding("journal", True, f"{path}: {states or 'empty'}")
+    return Finding("journal", Health.GOOD, f"{path}: {states or 'empty'}")
+
+
+def _health(good: bool) -> Health:
+    return Health.GOOD if good else Health.BAD
 
 
 def _line(finding: Finding) -> str:
-    mark = {True: "ok", False: "NO", None: "--"}[finding.good]
-    return f"{mark}  {finding.what}: {finding.means}" + (f"; {finding.do}" if finding.do else "")
+    return f"{finding.health.value}  {finding.what}: {finding.means}" + (f"; {finding.do}" if finding.do else "")
+
+
+def _json(finding: Finding) -> bytes:
+    """The finding as one line of JSON, where `good` is true, false, or null for what was not checked."""
+    good = None if finding.health is Health.UNCHECKED else finding.health is Health.GOOD
+    return msgspec.json.encode({"what": finding.what, "good": good, "means": finding.means, "do": finding.do})
