@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wan_async._policy.patience import ENDS, LIMITS, MOST_GAP, STRANGER, Trouble, TroubleKind, kind_of
+from wan_async._policy.patience import ENDS, MOST_GAP, NOT_OURS, TOLERANCES, Trouble, TroubleKind, trouble_kind
 from wan_async.errors import (
     ApiError,
     AuthenticationError,
@@ -43,7 +43,7 @@ knows = st.booleans()
 
 @pytest.mark.parametrize(("error", "kind"), KINDS.items(), ids=repr)
 def test_each_error_is_a_kind_of_trouble(error: WanError, kind: TroubleKind) -> None:
-    assert kind_of(error) is kind
+    assert trouble_kind(error) is kind
 
 
 def over_at(*answered: tuple[float, TroubleKind], known: bool = True) -> float | None:
@@ -130,7 +130,7 @@ def test_a_failed_poll_is_repeated_no_later_than_the_schedule_says(kind: Trouble
 
 @pytest.mark.parametrize(
     ("kind", "known", "seconds"),
-    [(kind, True, limit.seconds) for kind, limit in LIMITS.items()] + [(TroubleKind.UNKNOWN, False, STRANGER.seconds)],
+    [(kind, True, one.seconds) for kind, one in TOLERANCES.items()] + [(TroubleKind.UNKNOWN, False, NOT_OURS.seconds)],
 )
 def test_one_poll_comes_when_the_patience_is_over(kind: TroubleKind, known: bool, seconds: float) -> None:
     trouble = Trouble(kind, 100.0, 12, 12)

@@ -94,7 +94,7 @@ def _in_a_line(error: Exception) -> str:
     return f"{type(error).__name__}: {one_line(str(error))}"
 
 
-class _Here:
+class _BusInLoop:
     """The bus in one event loop: its log, who reads it, and whose turn it is to send.
 
     Attributes:
@@ -124,7 +124,7 @@ class SharedBus:
         self._open_log = open_log
         self._local = LocalBus()
         self._unsent: deque[bytes] = deque(maxlen=KEPT)
-        self._by_loop: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Here] = weakref.WeakKeyDictionary()
+        self._by_loop: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _BusInLoop] = weakref.WeakKeyDictionary()
 
     async def publish(self, wake_up: WakeUp) -> None:
         """Notify all listeners; those of other processes later, if the server is away."""
@@ -166,18 +166,18 @@ class SharedBus:
     ) -> None:
         await self.aclose()
 
-    def _here(self) -> _Here:
+    def _here(self) -> _BusInLoop:
         loop = asyncio.get_running_loop()
         here = self._by_loop.get(loop)
         if here is None:
-            here = self._by_loop[loop] = _Here(self._open_log())
+            here = self._by_loop[loop] = _BusInLoop(self._open_log())
         return here
 
     def _listeners(self) -> list[Listener]:
         """Those of the running event loop; whoever keeps the list keeps them alive."""
         return self._local.attached_in(asyncio.get_running_loop())
 
-    async def _read(self, here: _Here) -> None:
+    async def _read(self, here: _BusInLoop) -> None:
         """Hear callbacks while anybody listens here; while the server is away, have all polled every `AWAY` seconds."""
         now, pause, poll_at = asyncio.get_running_loop().time, FIRST_PAUSE, None
         while self._listeners():
@@ -199,7 +199,7 @@ class SharedBus:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
 
-    async def _follow(self, here: _Here) -> None:
+    async def _follow(self, here: _BusInLoop) -> None:
         """Hear callbacks until a fault."""
         while self._listeners():
             if here.rewind_at <= asyncio.get_running_loop().time():
@@ -218,7 +218,7 @@ class SharedBus:
         for listener in self._listeners():
             listener.heard(wake_up)
 
-    async def _come_back(self, here: _Here) -> None:
+    async def _come_back(self, here: _BusInLoop) -> None:
         _log.warning("%s is back", self._name)
         self._miss()
         await self._send(here)
@@ -227,7 +227,7 @@ class SharedBus:
         for listener in self._listeners():
             listener.missed()
 
-    async def _send(self, here: _Here) -> None:
+    async def _send(self, here: _BusInLoop) -> None:
         """Send what is unsent, in its order; what cannot be sent now goes with the next callback or reconnection."""
         try:
             async with asyncio.timeout(PATIENCE):

@@ -151,7 +151,7 @@ class VisitQueue:
                 raise
 
 
-class _Here:
+class _StorageInLoop:
     """A storage in one event loop: who waits for it, how many use it, and its connection."""
 
     def __init__(self, connections: int) -> None:
@@ -165,7 +165,7 @@ class Storage:
 
     def __init__(self, options: StoredLimits) -> None:
         self.options = options
-        self._by_loop: dict[asyncio.AbstractEventLoop, _Here] = {}
+        self._by_loop: dict[asyncio.AbstractEventLoop, _StorageInLoop] = {}
         self._away = False
 
     async def in_turn(self, visiting: Callable[[], Awaitable[T]]) -> T:
@@ -200,11 +200,11 @@ class Storage:
             connection, here.connection = here.connection, None
             await connection.aclose()
 
-    def _here(self) -> _Here:
+    def _here(self) -> _StorageInLoop:
         loop = asyncio.get_running_loop()
         here = self._by_loop.get(loop)
         if here is None:
-            here = self._by_loop[loop] = _Here(self.options.at_once)
+            here = self._by_loop[loop] = _StorageInLoop(self.options.at_once)
             for other in list(self._by_loop):  # a connection may keep its loop alive
                 if other.is_closed():
                     self._by_loop.pop(other, None)

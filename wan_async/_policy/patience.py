@@ -38,26 +38,26 @@ class TroubleKind(enum.Enum):
     DOUBTFUL = "a failure that the record shows only in part"
 
 
-class Limit(NamedTuple):
+class Tolerance(NamedTuple):
     """The number of answers of a kind in a row, and the seconds from the first to the last, that end a wait."""
 
     answers: int
     seconds: float
 
 
-LIMITS = {
-    TroubleKind.UNKNOWN: Limit(3, 300.0),
-    TroubleKind.REFUSED: Limit(6, 15.0),
-    TroubleKind.LINKLESS: Limit(3, 600.0),
-    TroubleKind.DOUBTFUL: Limit(3, 3.0),
+TOLERANCES = {
+    TroubleKind.UNKNOWN: Tolerance(3, 300.0),
+    TroubleKind.REFUSED: Tolerance(6, 15.0),
+    TroubleKind.LINKLESS: Tolerance(3, 600.0),
+    TroubleKind.DOUBTFUL: Tolerance(3, 3.0),
 }
 ENDS = frozenset({TroubleKind.LINKLESS, TroubleKind.DOUBTFUL})
 """Records of an end that may not be the last word; what passes between them is no other trouble."""
-STRANGER = Limit(3, 5.0)
-"""The limit of UNKNOWN for a task that was neither submitted here nor ever found."""
+NOT_OURS = Tolerance(3, 5.0)
+"""The tolerance of UNKNOWN for a task that was neither submitted here nor ever found."""
 
 
-def kind_of(error: WanError) -> TroubleKind:
+def trouble_kind(error: WanError) -> TroubleKind:
     """The kind of trouble that a failed poll is."""
     match error:
         case AuthenticationError() | KeyQuotaError():
@@ -93,16 +93,16 @@ class Trouble(msgspec.Struct, frozen=True):
 
     def is_over(self, kind: TroubleKind, now: float, *, known: bool) -> bool:
         """True if the poll that came to this last ends the wait; known: the task was submitted here, or found."""
-        limit = self._limit(known) if kind is self.kind else None
-        return limit is not None and self.answers >= limit.answers and now >= self.since + limit.seconds
+        tolerance = self._tolerance(known) if kind is self.kind else None
+        return tolerance is not None and self.answers >= tolerance.answers and now >= self.since + tolerance.seconds
 
     def next_poll(self, now: float, planned: float, *, known: bool) -> float:
         """The clock at the next poll, by the clock now and at the schedule's own next poll."""
         gap = min(FIRST_GAP * 2 ** min(self.failures - 1, 10), MOST_GAP)
         following = now + gap if self.kind in ENDS else min(now + gap, max(planned, now))
-        limit = self._limit(known)
-        over = now if limit is None else self.since + limit.seconds
+        tolerance = self._tolerance(known)
+        over = now if tolerance is None else self.since + tolerance.seconds
         return over if now < over < following else following
 
-    def _limit(self, known: bool) -> Limit | None:
-        return STRANGER if self.kind is TroubleKind.UNKNOWN and not known else LIMITS.get(self.kind)
+    def _tolerance(self, known: bool) -> Tolerance | None:
+        return NOT_OURS if self.kind is TroubleKind.UNKNOWN and not known else TOLERANCES.get(self.kind)

@@ -245,7 +245,7 @@ class Poller:
         elif isinstance(answer, ConfigurationError):
             self._end_all(lambda _: ConfigurationError(*answer.args))
         elif isinstance(answer, WanError):
-            self._tolerate(task, answer, patience.kind_of(answer), asked)
+            self._tolerate(task, answer, patience.trouble_kind(answer), asked)
         elif answer.state.is_final:
             self._ended(task, answer, asked)
         else:
