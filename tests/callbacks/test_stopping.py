@@ -1,4 +1,7 @@
-"""README's web backend in a real uvicorn: bounded waits, errors as answers, and an end as soon as it is asked for."""
+"""README's web backend in a real uvicorn: bounded waits, errors as answers, and an end as soon as it is asked for.
+
+"As soon" is measured by what the same program took to start, just before and on the same busy machine.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,8 @@ README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 class Backend(NamedTuple):
     process: asyncio.subprocess.Process
     session: aiohttp.ClientSession
+    start: float
+    """Seconds that it took to start."""
 
     async def get(self, path: str) -> tuple[int, str, dict[str, Any]]:
         async with self.session.get(path) as answer:
@@ -54,9 +59,10 @@ async def backend(
     arguments = ["-m", "uvicorn", "--port", str(port), "--app-dir", str(folder), "readme_app:app", *options]
     async with emulator.serve() as url, aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
         environment = {"APIKLEY_BASE_URL": url, "APIKLEY_API_KEY": "k", "WEBHOOK_KEY": KEY, "REDIS_URL": redis.url}
+        begun = time.monotonic()
         async with running(arguments, **environment) as process:
             await listening(port)
-            yield Backend(process, session)
+            yield Backend(process, session, time.monotonic() - begun)
 
 
 @pytest.mark.parametrize("asked", [signal.SIGTERM, signal.SIGINT])
@@ -72,8 +78,9 @@ async def test_a_backend_that_is_asked_to_stop_ends_its_waits(
         begun = time.monotonic()
         app.process.send_signal(asked)
         answers = await asyncio.gather(*waits)
+        assert time.monotonic() - begun < app.start
         await app.process.wait()
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 2 * app.start
     for status, kind, problem in answers:
         assert (status, kind) == (503, "application/problem+json")
         assert problem["detail"] == "this service cannot do it now; ask again"

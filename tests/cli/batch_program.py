@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
+
+from wan_async.emulator import Emulator
 
 MODEL = "wan/2-2-a14b-text-to-video-turbo"
 _WAIT = 30.0
@@ -38,6 +41,12 @@ def write(path: Path, *lines: object) -> Path:
 
 def foxes(path: Path, count: int) -> Path:
     return write(path, *(asks(f"fox {number}", f"fox-{number}") for number in range(count)))
+
+
+def end_all(provider: Emulator) -> None:
+    """End what runs; what is created afterwards takes its time."""
+    for task in provider.tasks.values():
+        task.ends = min(task.ends, task.created)
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
@@ -68,6 +77,19 @@ async def running(url: str, folder: Path, *arguments: str, measured: bool = True
         if process.returncode is None:
             process.kill()
             await process.communicate()
+
+
+async def interrupt(process: Process) -> str:
+    """Send Ctrl-C, the first; gives what the command printed, once it says that it heard it."""
+    process.send_signal(signal.SIGINT)
+    assert process.stderr is not None
+    printed = ""
+    async with asyncio.timeout(_WAIT):
+        while "Interrupted" not in printed:
+            line = (await process.stderr.readline()).decode()
+            assert line, printed
+            printed += line
+    return printed
 
 
 async def ended(process: Process, stdin: bytes = b"") -> Ended:

@@ -14,7 +14,7 @@ import pytest
 from wan_async._cli.running import Interrupts, interruptible
 from wan_async.emulator import Emulator
 
-from .batch_program import foxes
+from .batch_program import end_all, foxes, interrupt
 
 WITHOUT_SIGNALS = """
 import asyncio, sys
@@ -105,15 +105,15 @@ async def test_what_serves_ends_quietly_where_loops_know_no_signals(command: str
 
 
 async def test_ctrl_c_lets_what_runs_finish_where_loops_know_no_signals(tmp_path: Path) -> None:
-    provider = Emulator(seconds=1.0, render=False)
+    provider = Emulator(seconds=600.0, render=False)
     foxes(tmp_path / "clips.jsonl", 5)
     async with provider.serve() as url, asyncio.timeout(20):
         arguments = ("batch", "clips.jsonl", "--max-in-flight", "2")
         process = await without_signals(tmp_path, *arguments, APIKLEY_BASE_URL=url)
         while provider.stats.created < 2:
             await asyncio.sleep(0.02)
-        process.send_signal(signal.SIGINT)
+        assert "what was sent is waited for" in await interrupt(process)  # the two may be in the air still
+        end_all(provider)
         output, errors = await process.communicate()
     assert process.returncode == 130, errors
     assert b"2 made, 0 failed, 0 unknown, 3 not done yet" in output
-    assert b"what was sent is waited for" in errors  # the two may be in the air still

@@ -23,6 +23,8 @@ from wan_async import (
 from wan_async.emulator import Emulator
 from wan_async.sync import WanClient, WanTask
 
+from .conftest import FAST
+
 FOX = Wan22TextToVideoTurbo(prompt="a fox")
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 
@@ -36,7 +38,6 @@ def test_a_clip_from_submission_to_file(wan: WanClient, emulator: Emulator, tmp_
     task = wan.submit(FOX)
     assert isinstance(task, WanTask)
     assert repr(task) == f"WanTask({task.id!r})"
-    assert not task.record().state.is_final
     record = task.wait()
     assert record.state is TaskState.SUCCESS
     assert wan.record(task.id) == wan.wait(task.id) == wan.task(task.id).wait(max_wait=5.0) == record
@@ -47,13 +48,33 @@ def test_a_clip_from_submission_to_file(wan: WanClient, emulator: Emulator, tmp_
     assert emulator.stats.created == 1
 
 
-def test_records_as_they_change(wan: WanClient) -> None:
-    states = [record.state for record in wan.submit(FOX).watch()]
-    assert states[0] is TaskState.WAITING
-    assert states[-1] is TaskState.SUCCESS
-    records = wan.submit(FOX).watch()
-    next(records)
-    records.close()  # type: ignore[attr-defined]
+class TestWhatRuns:
+    """A task that ends when the test has it end."""
+
+    @pytest.fixture
+    def emulator(self) -> Emulator:
+        return Emulator(key="k", seconds=600.0, limit=FAST, query_limit=FAST)
+
+    def test_records_as_they_change(self, wan: WanClient, emulator: Emulator) -> None:
+        task = wan.submit(FOX)
+        records = task.watch()
+        assert next(records).state is TaskState.WAITING
+        end(emulator, task.id)
+        assert [record.state for record in records] == [TaskState.SUCCESS]
+        records = wan.submit(FOX).watch()
+        next(records)
+        records.close()  # type: ignore[attr-defined]
+
+    def test_a_record_before_and_after_the_end(self, wan: WanClient, emulator: Emulator) -> None:
+        task = wan.submit(FOX)
+        assert not task.record().state.is_final
+        end(emulator, task.id)
+        assert task.record().state is TaskState.SUCCESS
+
+
+def end(emulator: Emulator, task_id: str) -> None:
+    task = emulator.tasks[task_id]
+    task.ends = task.created
 
 
 def test_errors_come_as_they_are(wan: WanClient, url: str) -> None:

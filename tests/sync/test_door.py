@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 
 import pytest
 
@@ -16,10 +15,15 @@ from wan_async.emulator import Emulator
 BEGIN = """
     import asyncio, os, sys
     from wan_async import Wan22TextToVideoTurbo
+    from wan_async.events import Event, Submitted
     from wan_async.sync import WanClient
 
+    def tell(event: Event) -> None:
+        if isinstance(event, Submitted):
+            print("submitted", flush=True)
+
     FOX = Wan22TextToVideoTurbo(prompt="a fox")
-    wan = WanClient("k", base_url=sys.argv[1])
+    wan = WanClient("k", base_url=sys.argv[1], on_event=tell)
 """
 
 
@@ -34,11 +38,11 @@ def test_a_script_that_closes_nothing_ends_and_says_nothing(url: str) -> None:
     assert (output, errors, script.returncode) == ("True\n", "", 0)
 
 
-def interrupted(text: str, url: str, emulator: Emulator, tasks: int) -> tuple[str, str]:
+def interrupted(text: str, url: str, tasks: int) -> tuple[str, str]:
+    """Interrupt the program once it has the ids of so many tasks."""
     with program(text, url) as script:
-        while emulator.stats.created < tasks and script.poll() is None:
-            time.sleep(0.01)
-        time.sleep(0.5)
+        assert script.stdout is not None
+        assert [script.stdout.readline() for _ in range(tasks)] == ["submitted\n"] * tasks
         os.kill(script.pid, signal.SIGINT)
         return script.communicate(timeout=30)
 
@@ -49,12 +53,12 @@ class TestCtrlC:
     def emulator(self) -> Emulator:
         return Emulator(key="k", seconds=600.0)
 
-    def test_it_ends_a_run_and_names_the_task(self, url: str, emulator: Emulator) -> None:
-        _, errors = interrupted("wan.run(FOX)", url, emulator, 1)
+    def test_it_ends_a_run_and_names_the_task(self, url: str) -> None:
+        _, errors = interrupted("wan.run(FOX)", url, 1)
         assert "KeyboardInterrupt" in errors
         assert "was created and may be charged; WanClient.wait(" in errors.splitlines()[-1]
 
-    def test_it_ends_a_batch(self, url: str, emulator: Emulator) -> None:
+    def test_it_ends_a_batch(self, url: str) -> None:
         text = """
             try:
                 with wan.batch(Wan22TextToVideoTurbo(prompt=f"fox {n}") for n in range(10)) as results:
@@ -62,7 +66,7 @@ class TestCtrlC:
             except KeyboardInterrupt:
                 print("left", results.stats.submitted, wan.credits() > 0)
         """
-        output, errors = interrupted(text, url, emulator, 10)
+        output, errors = interrupted(text, url, 10)
         assert (output, errors) == ("left 10 True\n", "")
 
 
