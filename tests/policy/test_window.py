@@ -16,7 +16,7 @@ from hypothesis.stateful import run_state_machine_as_test as live  # pyright: ig
 from wan_async._policy.settings import RateLimit
 from wan_async._policy.window import LATEST, Window
 
-from .support import close
+from ..limits.support import close
 
 OUT, BACK = 0.025, 0.020
 Delays = tuple[float, float]

@@ -20,7 +20,7 @@ from wan_async._protocol.callbacks import (
 )
 from wan_async._protocol.tokens import token_of, with_token
 
-from .support import KEY, body, signed
+from ..callbacks.support import KEY, body, signed
 
 NOW = 1_800_000_000.0
 

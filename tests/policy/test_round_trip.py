@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from wan_async._policy.round_trip import RoundTrip
 
-from .support import close
+from ..limits.support import close
 
 
 def learnt(*seconds: float, under_way: int = 1) -> float:
