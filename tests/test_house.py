@@ -15,6 +15,8 @@ MODULES = sorted((ROOT / "wan_async").rglob("*.py"))
 LONGEST_MODULE = 300
 LONGEST_FUNCTION = 40
 LONGEST_TEST = 400
+LEAST_TESTS = 1.1
+"""Lines of tests to a line of code."""
 MOST_AT_THE_TOP = 16
 NO_BEGINNING = re.compile(r'"""(What|Who|Whose|Where|How|When|Which)\b.*')
 
@@ -33,6 +35,16 @@ def test_no_module_and_no_function_is_long(module: Path) -> None:
 def test_no_module_of_tests_is_long() -> None:
     modules = sorted((ROOT / "tests").rglob("*.py"))
     assert [name for name, path in zip(names(modules), modules, strict=True) if lines_of(path) > LONGEST_TEST] == []
+
+
+def test_there_is_more_of_tests_than_of_what_they_test() -> None:
+    tests = sum(map(lines_of, (ROOT / "tests").rglob("*.py")))
+    assert tests >= LEAST_TESTS * sum(map(lines_of, MODULES))
+
+
+def test_the_folders_of_tests_are_called_like_the_packages() -> None:
+    folders = {path.parent.name for path in (ROOT / "tests").glob("*/__init__.py")}
+    assert folders - {path.stem.removeprefix("_") for path in (ROOT / "wan_async").iterdir()} == set()
 
 
 def lines_of(path: Path) -> int:
