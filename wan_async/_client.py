@@ -219,7 +219,8 @@ class WanClient:
         ledger = Ledger(journal, service, replay, resubmit_unknown, max_credits=max_credits, limit=self._settings.limit)
         run = Run(service, inputs, ledger, max_in_flight=max_in_flight, max_wait=max_wait)
         self._runs.add(run)
-        return Batch(run, self._events, None if journal is None else without_user(str(journal)))
+        name = None if journal is None else without_user(str(journal))
+        return Batch(run, self._events, name)  # a handle: entering, iterating and leaving it are the run's
 
     # files and the account
 
