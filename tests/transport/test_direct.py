@@ -343,9 +343,9 @@ async def test_requests_of_one_pass_are_written_back_to_back(monkeypatch: pytest
         order.append("made")
         return message(*arguments)
 
-    def noted_write(*arguments: Any) -> None:
+    def noted_write(*arguments: Any) -> bool:
         order.append("written")
-        write(*arguments)
+        return write(*arguments)
 
     async with scripted() as server, SessionPool(connections=2) as pool:
 

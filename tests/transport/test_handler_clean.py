@@ -61,6 +61,7 @@ async def read(exchanges: list[Exchange], *, anew: bool) -> tuple[list[object], 
             came.append("ended")
             break
         went_on += handler._parser is parser  # pyright: ignore[reportPrivateUsage]
+        assert handler.asks()
         places = [0, *sorted(cuts), len(answer + behind)]
         for start, end in pairwise(places):
             if piece := (answer + behind)[start:end]:

@@ -31,7 +31,7 @@ from .._events.lines import logger
 from .._protocol import Answer
 from ..errors import TransportError
 from .failures import FAILURES
-from .handler import KEPT, Handler, answer_in
+from .handler import KEPT, UNSENT, Handler, answer_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -93,7 +93,7 @@ class Direct:
         self._connector = connector
         self._loop = loop
         self._servers: dict[str, _Server] = {}
-        self._to_write: list[tuple[asyncio.WriteTransport, bytes]] = []
+        self._to_write: list[tuple[Handler, asyncio.WriteTransport, bytes]] = []
 
     @classmethod
     def of(cls, session: aiohttp.ClientSession) -> Self | None:
@@ -160,19 +160,22 @@ class Direct:
         try:
             transport = None if handler is None else handler.expect_answer()
             if handler is None or transport is None:
-                raise TransportError("the connection ended before the request was sent", sent=False)
-            self._write_soon(transport, message(server.prefix, head, request))
+                raise TransportError(UNSENT, sent=False)
+            self._write_soon(handler, transport, message(server.prefix, head, request))
             answer, content = await handler.read()
             while 100 <= answer.code < 200 and answer.code != 101:  # just a note that the answer will come
                 answer, content = await handler.read()
             body = _at_hand(content) or await whole(content, answer.code, came)
         except BaseException as error:
             connection.close()
-            piece = b"" if handler is None else handler.unparsed
+            unsent = handler is not None and handler.unsent
+            piece = b"" if handler is None or unsent else handler.unparsed
             if came is not None and (unparsed := answer_in(piece)) is not None:
                 came[:] = [unparsed]
             broke = isinstance(error, (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError))
-            if not broke or again or request.method != "GET":
+            if not (broke or unsent) or again or request.method != "GET":
+                if unsent and isinstance(error, Exception):
+                    raise TransportError(UNSENT, sent=False) from None
                 raise
         else:
             if transport.get_write_buffer_size():  # answered before it was read: the rest would precede the next one
@@ -183,15 +186,16 @@ class Direct:
             return Answer(answer.code, body, answer.headers, time.time())
         return await self.exchange(base_url, head, request, connect_timeout, came=came, again=True)
 
-    def _write_soon(self, transport: asyncio.WriteTransport, whole: bytes) -> None:
+    def _write_soon(self, handler: Handler, transport: asyncio.WriteTransport, whole: bytes) -> None:
         if not self._to_write:
             self._loop.call_soon(self._write_all)
-        self._to_write.append((transport, whole))
+        self._to_write.append((handler, transport, whole))
 
     def _write_all(self) -> None:
         to_write, self._to_write = self._to_write, []
-        for transport, whole in to_write:
-            write(transport, whole)
+        for handler, transport, whole in to_write:
+            if not (handler.asks() and write(transport, whole)):
+                handler.refuse()
 
     def _serve(self, base_url: str) -> _Server:
         url = URL(base_url, encoded=True)
@@ -261,18 +265,19 @@ def lines(headers: Iterable[tuple[str, str]]) -> str:
     return "".join(f"{line}\r\n" for line in written)
 
 
-def write(transport: asyncio.WriteTransport, whole: bytes) -> None:
-    """Write it, unless the connection has closed since or refuses it; whoever waits for the answer hears of that.
+def write(transport: asyncio.WriteTransport, whole: bytes) -> bool:
+    """Write it, unless the connection has closed since or refuses it; False if certainly nothing of it left.
 
     Nothing is raised: the requests of others are written behind this one.
     """
     if transport.is_closing():
-        return
+        return False
     try:
         transport.write(whole)
     except FAILURES:
         _log.debug("a connection refused what was written to it", exc_info=True)
         transport.abort()
+    return True
 
 
 def _not_too_large(body: Bytes) -> Bytes:

@@ -15,6 +15,9 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.http import HttpProcessingError
 
 from .._protocol import Answer
+from ..errors import TransportError
+
+UNSENT: Final = "the connection ended before the request was sent"
 
 LONGEST_LINE: Final = 1 << 16
 MOST_LINES: Final = 1024
@@ -34,11 +37,13 @@ class Handler(ResponseHandler):
 
     Attributes:
         unparsed: the piece that could not be read.
-        idle: True once an answer was read, until the next is expected, be it ours or that of the session itself.
+        idle: True once an answer was read, until the next request is written, be it ours or that of the session itself.
+        unsent: True if nothing of the last request left.
     """
 
     unparsed: bytes = b""
     idle: bool = False
+    unsent: bool = False
     _piece: bytes | None = None  # of the answer that is being read; empty if it has come in several
     _is_clean: bool = False
 
@@ -57,7 +62,19 @@ class Handler(ResponseHandler):
             self.set_response_params(
                 read_until_eof=True, max_line_size=LONGEST_LINE, max_field_size=LONGEST_LINE, max_headers=MOST_LINES
             )
+        self.idle = True  # what comes before the request is written is no answer to it
         return transport
+
+    def asks(self) -> bool:
+        """The request leaves now, and what comes from here on is its answer; False if something came before."""
+        self.idle = False
+        return not self._should_close
+
+    def refuse(self) -> None:
+        """Tell who waits for the answer that nothing of the request left."""
+        self.unsent = True
+        self._buffer.clear()
+        self.set_exception(TransportError(UNSENT, sent=False))
 
     def rest(self, body: bytes | None) -> None:
         """Expect nothing: an answer was read; `body` as it stood there, None if it did not stand there like that.
