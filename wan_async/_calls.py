@@ -149,7 +149,7 @@ class Calls:
                 raise
         sent_at = time.time()
         try:
-            task_id = self._understood(await self._exchange(request), answers.read_created)
+            task_id = self._created(await self._exchange(request))
         except RateLimitError as error:
             limiter.rejected_nowait(permit, error.retry_after)
             raise
@@ -174,6 +174,21 @@ class Calls:
         limiter.counted_nowait(permit)
         if not self.created.put(task_id, None):
             raise fates.anothers(task_id, sent_at)
+        return task_id
+
+    def _created(self, answer: Answer) -> str:
+        """The id of the task that was created.
+
+        Any other answer may be the one before, come twice. So its connection is not used again: each call on it would
+        get the answer of the one before, and a refusal that came twice would be paid twice.
+        """
+        try:
+            task_id = self._understood(answer, answers.read_created)
+        except WanError:
+            answer.hang_up()
+            raise
+        if task_id in self.created:
+            answer.hang_up()
         return task_id
 
     async def read_once(self, task_id: str) -> TaskRecord:
@@ -254,6 +269,8 @@ class Calls:
             return reader(answer)
         except RateLimitError:
             self._warn_of_unbelievable(asked_wait(answer.headers, answer.received_at))
+        except ResponseError:
+            answer.hang_up()
         except WanError:
             pass
         return read_answer(self._key, self._base_url, reader, answer)  # again: its error is fit to be shown

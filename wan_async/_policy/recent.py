@@ -27,9 +27,12 @@ class Recent(Generic[K, V]):
     def __len__(self) -> int:
         return len(self._new) + len(self._old)
 
+    def __contains__(self, key: K) -> bool:
+        return key in self._new or key in self._old
+
     def put(self, key: K, value: V) -> bool:
         """Put an entry last; False if the key is known."""
-        is_new = key not in self._new and key not in self._old
+        is_new = key not in self
         self._new[key] = value
         if len(self._new) > self._most:
             self._old, self._new = self._new, {}

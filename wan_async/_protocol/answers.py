@@ -38,7 +38,11 @@ from .records import TaskRecord, ended_by_envelope, from_wire, usual_record
 from .waits import believed_wait
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+
+def _nobody_knows() -> None:
+    """The connection stays."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -49,6 +53,8 @@ class Answer(msgspec.Struct, frozen=True):
     headers: Mapping[str, str] = {}
     received_at: float = 0.0
     """Unix seconds at receipt: what an HTTP-date in `Retry-After` counts from."""
+    hang_up: Callable[[], None] = _nobody_knows
+    """Ends the connection that it came on, where that is known."""
 
     def __repr__(self) -> str:
         return f"Answer({self.status}, {len(self.body)} bytes)"  # a page may show the key that it was sent

@@ -183,7 +183,7 @@ class Direct:
             else:
                 handler.rest(None if answer.compression else body)
                 connection.release()
-            return Answer(answer.code, body, answer.headers, time.time())
+            return Answer(answer.code, body, answer.headers, time.time(), handler.close)
         return await self.exchange(base_url, head, request, connect_timeout, came=came, again=True)
 
     def _write_soon(self, handler: Handler, transport: asyncio.WriteTransport, whole: bytes) -> None:
