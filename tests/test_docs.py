@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 import wan_async
-from wan_async import emulator, events
+from wan_async import emulator, errors, events
 from wan_async._docs import documented, field_docs, own_doc
 from wan_async.models import catalogue
 
@@ -28,6 +28,28 @@ def test_each_field_says_what_it_is(kind: type[msgspec.Struct]) -> None:
         assert f"\n    {name}: {words}\n" in (kind.__doc__ or "")
     assert own_doc(kind)
     assert (kind.__doc__ or "").startswith(own_doc(kind))
+
+
+ERRORS = [getattr(errors, name) for name in errors.__all__]
+
+
+@pytest.mark.parametrize("kind", ERRORS, ids=lambda kind: kind.__name__)
+def test_help_on_an_error_says_what_it_carries(kind: type[errors.WanError]) -> None:
+    docs = field_docs(kind)
+    assert docs.keys() == {name for base in kind.__mro__ for name in vars(base).get("__annotations__", ())}
+    assert (kind.__doc__ or "").startswith(own_doc(kind))
+    assert [name for name, words in docs.items() if f"\n    {name}: {words}\n" not in (kind.__doc__ or "")] == []
+
+
+def test_an_error_of_somebody_elses_is_documented_as_they_please() -> None:
+    class Theirs(errors.ApiError):
+        pass
+
+    class Said(errors.ApiError):
+        """Their words."""
+
+    assert Theirs.__doc__ is None
+    assert (Said.__doc__ or "").startswith("Their words.\n\nAttributes:\n    code: ")
 
 
 def test_required_fields_come_first_and_inherited_ones_are_there() -> None:

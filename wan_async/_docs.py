@@ -1,4 +1,4 @@
-"""Docstrings of structs: the class's own words, and those below each of its fields, put together when somebody asks.
+"""Docstrings of classes: their own words, and those below each field, put together when somebody asks.
 
 Editors show a field's docstring where it stands in the source; Python keeps none, so it is read from there.
 """
@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from msgspec import NODEFAULT
 
-Struct = TypeVar("Struct", bound=type)
+Kind = TypeVar("Kind", bound=type)
 
 
 class Doc:
@@ -29,14 +29,27 @@ class Doc:
         return inspect.cleandoc(self._own or "")
 
     def __get__(self, _: object, cls: Any) -> str:
-        docs, names = field_docs(cls), sorted(cls.__struct_fields__, key=_rank(cls))
+        docs = field_docs(cls)
+        names = sorted(getattr(cls, "__struct_fields__", docs), key=_rank(cls))
         lines = [f"{name}: {docs[name]}" for name in names if name in docs]
         return "\n    ".join((f"{self.own}\n\nAttributes:", *lines)) + "\n" if lines else self.own
 
 
-def documented(cls: Struct) -> Struct:
-    """Give a struct a `__doc__` with its fields, for `help` and notebooks."""
+def documented(cls: Kind) -> Kind:
+    """Give a class a `__doc__` with its fields, for `help` and notebooks."""
     cls.__doc__ = Doc(cls.__doc__)  # pyright: ignore[reportAttributeAccessIssue] - put together when asked for
+    return cls
+
+
+def documenting(cls: Kind) -> Kind:
+    """Have the subclasses of a class `documented`, those that have words of their own."""
+
+    def init_subclass(kind: type, **arguments: Any) -> None:
+        super(cls, kind).__init_subclass__(**arguments)
+        if vars(kind).get("__doc__") is not None:
+            documented(kind)
+
+    setattr(cls, "__init_subclass__", classmethod(init_subclass))  # noqa: B010 - pyright knows no other way
     return cls
 
 
@@ -48,7 +61,9 @@ def own_doc(cls: type) -> str:
 
 def _rank(cls: Any) -> Callable[[str], tuple[bool, bool]]:
     """The key by which required fields come first, and `extra` last."""
-    from_the_end = zip(reversed(cls.__struct_fields__), reversed(cls.__struct_defaults__), strict=False)
+    fields: tuple[str, ...] = getattr(cls, "__struct_fields__", ())
+    defaults: tuple[object, ...] = getattr(cls, "__struct_defaults__", ())
+    from_the_end = zip(reversed(fields), reversed(defaults), strict=False)
     with_default = {name for name, default in from_the_end if default is not NODEFAULT}
     return lambda name: (name in with_default, name == "extra")
 

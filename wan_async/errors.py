@@ -32,6 +32,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
+from ._docs import documenting
 from ._words import encodable, is_picklable, one_line, shown
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ __all__ = [
 
 
 @encodable
+@documenting
 class WanError(Exception):
     """The root of all errors that this library raises; msgspec writes them as their type and words."""
 
@@ -74,12 +76,10 @@ class ConfigurationError(WanError, ValueError):
     """An argument, environment variable or policy that cannot be used."""
 
 
-_A_VALUE = "a value: "
-
-
 class InvalidInputError(WanError, ValueError):
     """An input field was refused before anything was sent."""
 
+    _NEED = "a value: "
     field: str
     """The field's name on the wire, such as `"prompt"` or `"image_urls[0]"`."""
     given: Any
@@ -94,11 +94,11 @@ class InvalidInputError(WanError, ValueError):
     @classmethod
     def missing(cls, field: str, *others: str) -> Self:
         """The error of a field that was left out, or of several of which one must be given; `given` is None."""
-        return cls(field, None, f"{_A_VALUE}{' or '.join((field, *others)) if others else 'this field'} is required")
+        return cls(field, None, f"{cls._NEED}{' or '.join((field, *others)) if others else 'this field'} is required")
 
     def __str__(self) -> str:
-        if self.given is None and self.allowed.startswith(_A_VALUE):
-            return f"{self.field}: missing; {self.allowed.removeprefix(_A_VALUE)}"
+        if self.given is None and self.allowed.startswith(self._NEED):
+            return f"{self.field}: missing; {self.allowed.removeprefix(self._NEED)}"
         return f"{self.field}: {shown(self.given)} is not allowed; allowed: {self.allowed}"
 
     def __reduce__(self) -> str | tuple[Any, ...]:
