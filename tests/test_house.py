@@ -108,6 +108,14 @@ def test_the_readme_names_paths_that_exist() -> None:
     assert [path for path in paths if not list(ROOT.glob(path))] == []
 
 
+def test_the_readme_says_what_each_part_at_the_top_is() -> None:
+    table = (ROOT / "README.md").read_text(encoding="utf-8").partition("| part |")[2].partition("\n\n")[0]
+    named = set(re.findall(r"`(\w+(?:/|\.py))`", "".join(row.split("|")[1] for row in table.splitlines()[2:])))
+    top = (ROOT / "wan_async").iterdir()
+    parts = {f"{path.name}/" if path.is_dir() else path.name for path in top if path.is_dir() or path.suffix == ".py"}
+    assert {part for part in parts if not part.startswith("__")} == named
+
+
 def test_the_readmes_links_lead_somewhere() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     anchors = {

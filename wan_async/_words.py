@@ -1,4 +1,4 @@
-"""Values and other people's words for use in a message: short, and on one line."""
+"""Values and other people's words, made fit for a message, a pickle or JSON."""
 
 from __future__ import annotations
 
