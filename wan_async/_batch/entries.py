@@ -58,7 +58,7 @@ def ending_of(attempt: Attempt, outcome: Outcome) -> Ending:
 
 
 def learn_from(entries: list[Entry], learn: Callable[[WanInput, TaskRecord], None]) -> None:
-    """Have it learnt how long the tasks of these took, so that what runs is polled when it is likely done."""
+    """Learn how long the tasks of these entries took, so that running ones are polled when they are likely done."""
     for entry in entries:
         if entry.record is not None:
             learn(item_of(entry).input, entry.record)
@@ -115,6 +115,6 @@ def conflict(item: Item) -> Outcome:
 
 
 def require_replay(replay: object) -> None:
-    """Refuse what is no way to hand outcomes of earlier runs over again."""
+    """Refuse a `replay` that is neither a bool nor "unseen"."""
     if replay is not True and replay is not False and replay != "unseen":
         raise ConfigurationError(f"replay: {replay!r} is not allowed; allowed: True, False or 'unseen'")

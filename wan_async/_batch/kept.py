@@ -1,7 +1,7 @@
 """An outcome's fields as they are kept: as msgspec encodes them, which has no hook for a struct's own types.
 
 A file's path is kept as text, an input with local files as its fields with their paths as text, and text that UTF-8
-cannot hold (half a character, a file name that is not UTF-8) as bytes. Whoever reads a field is given what it was.
+cannot hold (half a character, a file name that is not UTF-8) as bytes. Read, a field is what it was.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _slots: dict[str, Any] = {}
 
 
 def given_back(cls: Struct) -> Struct:
-    """Have whoever reads a field of the struct of outcomes be given what it was."""
+    """Have the fields of an outcome read as what they were, not as they are kept."""
     for name, read in _READ.items():
         _slots[name] = getattr(cls, name)
         setattr(cls, name, _reading(_slots[name].__get__, read))

@@ -36,20 +36,20 @@ class Desk(Protocol):
     """The thread's side of a journal; made, used and closed in it."""
 
     def wait(self, groups: SimpleQueue[list[Job] | None]) -> None:
-        """Do what is due meanwhile, until there is something in `groups`, which may be waited for."""
+        """Do what is due between two transactions, until there is a group; it may also wait for one."""
         ...
 
     def transact(self, calls: Sequence[Job]) -> list[Any]:
-        """Do all in one transaction: results, or exceptions for those that are refused alone; raise for all others."""
+        """Do all jobs in one transaction: a result for each, or its own refusal; raises what fails all of them."""
         ...
 
     def close(self) -> None:
-        """Let go of everything, as far as that works."""
+        """Close connection and locks, as far as that works."""
         ...
 
 
 class Line:
-    """The calls that wait, shared by the loop and the thread.
+    """The jobs that wait for the thread, shared by it and the event loop.
 
     Attributes:
         name: the journal, as it is called in errors.
@@ -77,7 +77,7 @@ class Line:
         _lines.add(self)
 
     def put(self, group: list[Job] | None) -> None:
-        """Hand over."""
+        """Hand a group to the thread; None: close."""
         self.groups.put(group)
         if self.ring is not None:
             self.ring()
@@ -108,7 +108,7 @@ class Line:
             writer.failed(own(as_journal_error(self.name, error)))
 
     def break_off(self, error: JournalError) -> None:
-        """From now on everything fails; for the thread."""
+        """Have everything fail from now on; for the thread."""
         self.broken = error
         self.notify(self._notify_waiting)
 
@@ -127,7 +127,7 @@ class Line:
             self.loop.call_soon(self.fail_pending)
 
     def fail_pending(self) -> None:
-        """In the loop: nothing that was asked will be done."""
+        """In the loop: fail all jobs that wait."""
         settle(self.opened, self.broken)
         if (writer := self.writer()) is not None:
             writer.hand_over()
@@ -135,7 +135,7 @@ class Line:
         self._notify_waiting()
 
     def notify(self, function: Callable[..., None], *args: Any) -> None:
-        """Have the loop call; for the thread."""
+        """Have the loop call `function`; for the thread."""
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
             self.loop.call_soon_threadsafe(function, *args)
 
@@ -163,7 +163,7 @@ def settle(future: asyncio.Future[Any], result: Any) -> None:
 
 
 def own(error: Exception) -> Exception:
-    """An error of its own for each who gets it, since it grows a traceback."""
+    """A copy for each caller, since an error that is raised grows a traceback."""
     if not isinstance(error, JournalError):
         return error
     copy = JournalError(*error.args)

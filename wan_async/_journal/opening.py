@@ -24,8 +24,8 @@ async def open_store(
     Args:
         where: the journal's file; nothing there, or an empty file, becomes a new one. Or the URL of a database, with
             the batch's name behind its `#`.
-        replay: what this run is to hand over of what it did not make itself; a file's caller asks `page` for that.
-        fetches: whether this run fetches clips: what has none yet has not ended while another worker fetches it.
+        replay: the outcomes of others that this run is to hand over; of a file, the caller asks for them by `page`.
+        fetches: whether this run fetches clips: then an item has not ended while another worker fetches its clip.
         failed: called in the event loop with the `JournalError` of a write that nobody waits for.
 
     Raises:

@@ -1,13 +1,13 @@
-"""The seam under the journal: what a batch asks of whatever keeps its rows, and nothing of how.
+"""The seam under the journal: a batch's questions and writes to whatever keeps its rows, and nothing of how it does.
 
 `open_store` makes a `JournalStore` of a path or URL. A file has one writer (`sqlite`); a database has many (`shared` is
-True there), which is why an intent is also a claim: each key is submitted by whoever's intent is written first, by a
-row that is inserted or taken, never by a read before.
+True there). That is why an intent is also a claim: each key is submitted by the worker whose intent is written first.
+A row that is inserted or taken decides that, never a read before.
 
 The order of writes that keeps money safe, for every implementation: the intent is on disk before the POST leaves; the
 task's id before anyone relies on it; the outcome before it is handed over. What is awaited is on disk. What ends in
-`_nowait` is written in the order in which it was asked, and `aclose` waits for it; a fault of it is given to `failed`
-of `open_store`, ends every later call with the same `JournalError`, and never raises where it was asked.
+`_nowait` is written in the order in which it was asked, and `aclose` waits for it. Its fault never raises where it was
+asked: it is given to the `failed` of `open_store`, and ends every later call with the same `JournalError`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Fresh(msgspec.Struct, frozen=True, gc=False):
 
 
 class Known(msgspec.Struct, frozen=True, gc=False):
-    """This run hands its outcome over (or has, or was asked not to) without being asked again."""
+    """Nothing is to be done: this run hands its outcome over by itself, or did, or was asked not to."""
 
     key: str
 
@@ -62,13 +62,13 @@ class Elsewhere(msgspec.Struct, frozen=True, gc=False):
 
 
 class Conflict(msgspec.Struct, frozen=True, gc=False):
-    """Its key stands in the journal with another model or input; nothing may be sent for it."""
+    """The journal has its key with another model or input: nothing may be sent for it."""
 
     key: str
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """This one item's values cannot be written; the error is its outcome, everything else goes on."""
+    """The values of this one item cannot be written: the error is its outcome, and all others go on."""
 
     error: JournalError
 
@@ -79,8 +79,8 @@ LookedUp: TypeAlias = Fresh | Known | EndedElsewhere | Elsewhere | Conflict | Re
 class TakenOver(msgspec.Struct, frozen=True):
     """The worker that had it died, and it is this run's now; only where `shared`.
 
-    RUNNING is to be waited for; UNKNOWN, not reported yet, to be sought by its token as long as that may help, and then
-    finished as unknown; what has ended is to be handed over.
+    A RUNNING entry is to be waited for. An UNKNOWN one, not reported yet, is to be sought by its token, as long as
+    that may help, and then finished as unknown. One that has ended is to be handed over.
     """
 
     entry: Entry
@@ -131,8 +131,8 @@ Intended: TypeAlias = Claimed | Taken | Conflict | OverBudget | Refused
 class Acceptance(msgspec.Struct, frozen=True, gc=False):
     """A task was created: by the answer to its POST, or adopted by its callback after its fate was unknown.
 
-    An id is paid for and is never refused as late: for an attempt that was given up and sent again meanwhile it is
-    kept beside the row.
+    An id is paid for, so it is never refused as late. If its attempt was given up and sent again meanwhile, it is kept
+    beside the row.
     """
 
     key: str
@@ -141,7 +141,7 @@ class Acceptance(msgspec.Struct, frozen=True, gc=False):
 
 
 class Withdrawal(msgspec.Struct, frozen=True, gc=False):
-    """Nothing was created by that attempt, certainly: the key is to be sent again, and costs nothing."""
+    """That attempt certainly created nothing: the key is to be sent again, and costs nothing."""
 
     key: str
     attempt: int
@@ -169,13 +169,13 @@ class Written(enum.Enum):
 
     ON_DISK = enum.auto()
     TOO_LATE = enum.auto()
-    """The row is another's by now (its lease was taken) or has another final outcome: nothing was written."""
+    """The row is another worker's by now, or has another final outcome: nothing was written."""
 
 
 class JournalStore(Protocol):
     """The journal as one run writes it, from one event loop.
 
-    Every method raises `JournalError`: the journal was lost, is broken, closed, or belongs to another process.
+    Every method may raise `JournalError`: the journal was lost, is broken or closed, or belongs to another process.
 
     Attributes:
         shared: whether other workers may write at the same time.
@@ -194,9 +194,9 @@ class JournalStore(Protocol):
         ...
 
     def may_send(self, key: str | None = None) -> bool:
-        """Whether a POST may leave now: what was claimed under that key still is this run's, with time to spare.
+        """Whether a POST may leave now: the key that was claimed is still this run's, with time to spare.
 
-        Asked just before. None: whether any could.
+        It is asked just before the POST. None for the key: whether any POST could.
         """
         ...
 
@@ -212,12 +212,12 @@ class JournalStore(Protocol):
         """Write the outcome, before it is handed over. DONE may be written again as DONE, with a fresh record.
 
         Raises:
-            ValueError, TypeError, …: it holds what cannot be written; nothing was, and everything else goes on.
+            ValueError, TypeError, …: it holds values that cannot be written. Nothing was, and all others go on.
         """
         ...
 
     async def save(self, key: str, path: str) -> Written:
-        """Write where the clip of what is DONE was saved; TOO_LATE: it is there, and another hands it over by now."""
+        """Write where a DONE item's clip was saved; TOO_LATE: it is there, and another worker hands it over."""
         ...
 
     def seen_nowait(self, keys: Iterable[str]) -> None:
@@ -227,14 +227,14 @@ class JournalStore(Protocol):
     # what earlier runs, or workers that died, left
 
     async def is_new(self) -> bool:
-        """Whether nothing stood in it when it was opened, and nobody else writes: nothing needs to be looked up."""
+        """Whether it was empty when it was opened, and nobody else writes: then no item needs to be looked up."""
         ...
 
     async def page(self, states: Collection[State], after_id: int = 0, limit: int = 500) -> list[Entry]:
         """Entries in these states that this run has not written to, by id; after the last one's id the next page.
 
-        For replays and for what is queued, while the run goes on: what it ended itself is not taken for an earlier
-        run's. `shared`: nothing; what a worker is to send or hand over is looked up, or taken over.
+        For replays and QUEUED items, while the run goes on: an item that it ended itself is not taken for an earlier
+        run's. Where `shared`, the list is empty: a worker looks items up, or takes them over.
         """
         ...
 
@@ -245,43 +245,43 @@ class JournalStore(Protocol):
     async def take_over(self, after_id: int = 0, limit: int = 500) -> list[Entry]:
         """Entries that are this run's from now on, by id; an empty list when there are no more.
 
-        A file: the tasks that the last run left RUNNING. `shared`: also, whenever asked again with 0, what a worker
-        that died had, of what nobody here waits for by `ended`; in each state in which that may be `TakenOver`.
+        Of a file: the tasks that the last run left RUNNING. Where `shared`: also, whenever asked again with 0, the
+        items of workers that died, in each state of `TakenOver`, but for those that are waited for here by `ended`.
         """
         ...
 
     async def unfetched(self, after_id: int = 0, limit: int = 500) -> list[Entry]:
-        """Entries that are DONE without a path, by id; `shared`: this run's from now on, left by who is gone."""
+        """Entries that are DONE without a path, by id; where `shared`: left by workers that died, now this run's."""
         ...
 
     async def ended(self, key: str) -> LookedUp | TakenOver:
-        """Wait until what is `Elsewhere` is so no longer: what is known of it then.
+        """Wait until an item is no longer `Elsewhere`, and say what is known of it then.
 
-        Fresh: free to be sent by this run. Ended or Known: it has ended.
+        `Fresh`: this run may send it. `EndedElsewhere` or `Known`: it has ended.
         """
         ...
 
     async def wait_again(self, accepted_after: float) -> int:
-        """Put back to RUNNING what has ended, but may not have: how many. Asked once, before `take_over`.
+        """Put items back to RUNNING that may not have ended; gives how many. Asked once, before `take_over`.
 
-        That is what FAILED with a `NotFoundError` although a task id is known (as in a deploy of the service),
-        and what is DONE by a record without a link; both only if accepted after that, in Unix seconds.
+        These are items that FAILED with a `NotFoundError` although their task id is known (a deploy of the service),
+        and items that are DONE by a record without a link; both only if accepted after that time, in Unix seconds.
         """
         ...
 
     async def tokens(self, keys: Collection[str]) -> dict[str, str]:
-        """The tokens in the callback URLs of the keys' last submissions, to seek what is unknown."""
+        """The tokens in the callback URLs of the keys' last submissions, to seek those of unknown fate."""
         ...
 
     async def requeue(self, states: Collection[State], keys: Iterable[str] | None = None) -> int:
-        """Have what is UNKNOWN or FAILED submitted again, all or those with the keys: QUEUED. How many.
+        """Put items in these states (UNKNOWN or FAILED) back to QUEUED, all or those with the keys; gives how many.
 
-        The submissions given up are kept and count as spent.
+        The submissions that are given up are kept, and count as spent.
         """
         ...
 
     async def spent(self) -> float:
-        """Credits that were or may have been charged: consumed where that is known, else the list price."""
+        """Credits that were or may have been charged: those consumed where that is known, else the list price."""
         ...
 
     async def sent_since(self, unix_seconds: float) -> list[float]:
@@ -293,5 +293,5 @@ class JournalStore(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Write what was asked, let go of what is held, end every thread and connection; again: wait for that."""
+        """Finish all writes, release all claims, and end every thread and connection; called again, wait for that."""
         ...

@@ -72,15 +72,15 @@ class Writer(Generic[D]):
         return JournalError(f"{self.name} is closed") if self._closing else None
 
     def read(self, work: Callable[Concatenate[D, P], T], *args: P.args, **_: P.kwargs) -> asyncio.Future[T]:
-        """Have the thread do `work(desk, *args)`, now, and what was asked before. It is done if nobody waits too."""
+        """Have the thread do `work(desk, *args)` now, after what was asked before; also if the caller stops waiting."""
         return self._ask(work, args, now=True)
 
     def write(self, work: Callable[Concatenate[D, P], T], *args: P.args, **_: P.kwargs) -> asyncio.Future[T]:
-        """Have the thread do `work(desk, *args)`, in a few milliseconds. It is done if nobody waits too."""
+        """Have the thread do `work(desk, *args)` in a few milliseconds; also if the caller stops waiting."""
         return self._ask(work, args, now=False)
 
     def write_nowait(self, work: Callable[Concatenate[D, P], object], *args: P.args, **_: P.kwargs) -> None:
-        """As `write`, and `failed` hears, later, of what goes wrong."""
+        """As `write`, without a future: what goes wrong is given to `failed` later."""
         refusal = self.refusal()
         if refusal is None:
             self._add(Job(work, args, None), now=False)
@@ -115,7 +115,7 @@ class Writer(Generic[D]):
             self._timer = self._line.loop.call_at(self._next_at, self.hand_over)
 
     def hand_over(self) -> None:
-        """Give the thread what has gathered."""
+        """Give the thread the jobs that have gathered."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -126,7 +126,10 @@ class Writer(Generic[D]):
             self._next_at = self._line.loop.time() + SPACING
 
     async def aclose(self) -> None:
-        """Do what was asked, close the journal, end the thread; again: wait for that. A cancellation comes after it."""
+        """Do what was asked, close the journal and end the thread; a cancellation is raised after that.
+
+        Called again, it waits for the end of the thread.
+        """
         if self._line.forked:
             return
         if not self._closing:
