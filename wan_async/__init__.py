@@ -1,7 +1,8 @@
 """wan_async: the Wan video-generation job API for asyncio, safe with money and with days-long batches.
 
-Beside what is here: `wan_async.sync` (the same without `await`), `wan_async.events` (for `on_event`) and
-`wan_async.emulator` (the provider, on loopback).
+Beside what is here: `wan_async.sync` (the same without `await`), `wan_async.events` (for `on_event`),
+`wan_async.integrations` (frameworks and engines), `wan_async.emulator` (the provider, on loopback) and
+`wan_async.testing` (fixtures for pytest).
 A name is loaded when it is first used: the command line, which asks for few of them, answers at once.
 """
 
