@@ -66,9 +66,9 @@ async def _credits(wan: WanClient) -> float:
 @account_options
 @looped
 async def limits_command(*, limit_storage: str | None, watch: bool, as_json: bool) -> int:
-    """Print an account's windows of new tasks and of queries: calls in use, the learnt limit, who waits, any brake.
+    """Print an account's windows of new tasks and of queries: calls in use, the learnt limit, waiters, any brake.
 
-    Reads what the processes that share them have written there, and takes part in nothing.
+    It reads what the processes that share them have written, and takes no slot.
     """
     if limit_storage is None:
         raise ConfigurationError("--limit-storage: missing; without one each process has windows of its own")

@@ -179,7 +179,7 @@ def _of_answer(url: str, status: int, *, signed: bool) -> Finding:
 
 
 async def _limit_storage(url: str | None, wan: WanClient) -> Finding:
-    """Reach a storage, and read its version and the account's windows; takes part in nothing."""
+    """Reach a storage, and read its version and the account's windows; takes no slot."""
     what = "limit storage"
     if url is None:
         return _unchecked(what, "--limit-storage", "none: each process has windows of its own")

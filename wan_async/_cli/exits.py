@@ -22,7 +22,7 @@ class Exit(enum.IntEnum):
     SOME_FAILED = 1, "some items failed, or are not finished"
     USAGE = 2, "usage, input, a file or the configuration: nothing was sent that has to be checked"
     REFUSED = 3, "the service cannot be reached or refuses: key, credits, quota, budget"
-    UNKNOWN = 4, "submissions of unknown fate are there: they may be charged"
+    UNKNOWN = 4, "there are submissions of unknown fate: they may be charged"
     INTERRUPTED = 130, "interrupted"
 
     meaning: str

@@ -38,7 +38,7 @@ def journal_command() -> None:
 @_PATH
 @json_option(*_COUNTS, "moved_to")
 def show(*, path: str | Path, as_json: bool) -> int:
-    """Print how many items stand where, and the credits."""
+    """Print the number of items in each state, and the credits."""
     with Journal.open_readonly(path) as journal:
         counts, moved_to = msgspec.structs.asdict(journal.counts()), journal.moved_to()
     if as_json:
@@ -90,7 +90,7 @@ def resubmit(*, path: str | Path, of_unknown: bool, of_failed: bool, keys: Seque
 @_STATES
 @json_option(*_COLUMNS)
 def list_(*, path: str | Path, states: Sequence[str], as_json: bool) -> int:
-    """List items: where each stands, its task, and what came of it."""
+    """List items with their states, tasks and results."""
     with Journal.open_readonly(path) as journal:
         rows = map(_row, journal.entries(*map(State, states)))
         if as_json:
@@ -129,10 +129,10 @@ def export(*, path: str | Path, output: Path, states: Sequence[str]) -> int:
 def copy(*, source: str | Path, target: str, as_json: bool) -> int:
     """Move a batch from a file into a database, or back.
 
-    One of SOURCE and TARGET is a file, the other postgresql://user@host/db#name. Nobody may have either open. What ran
-    goes on at TARGET, what was in the air is unknown, nothing is paid again there with the same inputs. SOURCE can be
-    read as before, and says where it went. A kill leaves SOURCE as it was, or TARGET complete: what is left half-done
-    is done by the same command again.
+    One of SOURCE and TARGET is a file, the other postgresql://user@host/db#name; neither may be open. Running tasks are
+    waited for at TARGET, submissions in the air are unknown there, and with the same inputs nothing is paid again.
+    SOURCE can be read as before, and says where the batch went. If the copy is killed, run it again: either SOURCE is
+    as it was, or TARGET is complete.
     """
     counts = msgspec.structs.asdict(Journal.copy(source, target))
     if as_json:

@@ -33,7 +33,7 @@ _FIELD_HEADS = ("field", "", "allowed", "what it is")
 @click.argument("name", required=False, shell_complete=complete_model)
 @json_option("model", "summary", "credits", "fields")
 def models_command(*, name: str | None, as_json: bool) -> int:
-    """Print the catalogue, or one of it."""
+    """Print the models, or one of them in full."""
     models = list(MODELS) if name is None else [known_model(name)]
     if as_json:
         for model in models:

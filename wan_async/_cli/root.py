@@ -88,7 +88,7 @@ def root() -> None:
 @click.command(help=_COMPLETION_HELP)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion_command(*, shell: str) -> int:
-    """Print the script."""
+    """Print a shell's completion script."""
     from click.shell_completion import shell_complete  # for those who ask
 
     return shell_complete(root, {}, "wan-async", "_WAN_ASYNC_COMPLETE", f"{shell}_source")

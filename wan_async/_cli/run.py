@@ -181,7 +181,7 @@ class ClipRun(msgspec.Struct):
                     path = None if self.output is None else await wan.download(record, self.output)
         except WanError as error:
             if self.task_id is not None and not isinstance(error, TaskFailedError):
-                self._tell_what_is_paid(self.task_id)
+                self._print_what_is_paid(self.task_id)
             raise
         except asyncio.CancelledError:
             if not self.interrupted:
@@ -223,7 +223,7 @@ class ClipRun(msgspec.Struct):
         say(f"interrupted; task {self.task_id} was created{cost} and goes on; its clip: {self._later(self.task_id)}")
         return Exit.INTERRUPTED
 
-    def _tell_what_is_paid(self, task_id: str) -> None:
+    def _print_what_is_paid(self, task_id: str) -> None:
         """Before the error: the clip's link, if there is one, and the command that gets the clip."""
         if self.record is not None:
             print_record(self.record, as_json=self.as_json)

@@ -65,7 +65,7 @@ class Summary(msgspec.Struct, frozen=True):
     """The numbers on top.
 
     Attributes:
-        counts: how many items stand where, and the credits spent.
+        counts: the number of items in each state, and the credits spent.
         busy: seconds in which anything was being sent or made; pauses between two runs do not count.
         per_hour: clips made per busy hour; None before there is one.
         durations: None before a clip is made.

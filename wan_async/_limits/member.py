@@ -36,6 +36,8 @@ _RETRY_FIRST, _RETRY_LAST = 0.05, 0.5
 class Member:
     """One event loop's part in one shared window.
 
+    A permit whose stamp is below 0 is one of the local part, by another clock than the storage's.
+
     Args:
         storage: where that is.
         name: of the window.

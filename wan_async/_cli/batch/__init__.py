@@ -57,7 +57,7 @@ once.
 OUTPUT (.jsonl, .csv, .tsv or .parquet; - is stdout) gets one row per item: key, line, ok, task_id, model, url, urls,
 path, credits, error {type, message} (in tables error_type and error), replayed. Until the run ends it is OUTPUT.part,
 so that a crash never costs an earlier OUTPUT; each run writes it anew, from the journal and what it adds. Where line is
-null, an earlier run made what INPUT does not have any more.
+null, the item is an earlier run's, and INPUT has it no more.
 
 --json prints the summary as JSON: made, failed, unknown, not_downloaded, left, credits, credits_in_this_run, output,
 journal; with --dry-run: rows, credits, unpriced, repeated, minutes, models {model: {rows, credits, unpriced}}.
@@ -77,19 +77,21 @@ class BatchOptions(TypedDict):
 @click.command(help=_HELP)
 @click.argument("source", metavar="INPUT", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 @reading_options
-@click.option("-o", "--output", metavar="OUTPUT", help="Where to. [default: INPUT.out.jsonl]")
+@click.option("-o", "--output", metavar="OUTPUT", help="The file of outcomes. [default: INPUT.out.jsonl]")
 @click.option(
     "--journal",
     metavar="PATH|URL",
     help="RUN.db, or postgresql://user@host/db#name, which hosts share. [default: OUTPUT.db]",
 )
-@click.option("--no-journal", is_flag=True, help="Keep none: what a crash or Ctrl-C interrupts is paid for and lost.")
+@click.option(
+    "--no-journal", is_flag=True, help="Keep none: clips that a crash or Ctrl-C interrupts are paid and lost."
+)
 @click.option("--download-to", metavar="DIR", help="A folder for the clips, or s3://bucket/prefix.")
 @click.option("--max-in-flight", type=Whole(1), default=100, show_default=True, help="Items at once.")
-@click.option("--max-credits", type=credits_, metavar="CREDITS", help="What may be spent, earlier runs counted.")
+@click.option("--max-credits", type=credits_, metavar="CREDITS", help="The most to spend, earlier runs included.")
 @click.option("--max-wait", type=seconds, metavar="SECONDS", help="How long to wait for each; the next run goes on.")
-@click.option("--resubmit-unknown", is_flag=True, help="Send again what has an unknown fate; that may pay twice.")
-@click.option("--retry-failed", is_flag=True, help="Send again what failed; each is paid again.")
+@click.option("--resubmit-unknown", is_flag=True, help="Send items of unknown fate again; that may pay twice.")
+@click.option("--retry-failed", is_flag=True, help="Send failed items again; each is paid again.")
 @click.option("--limit", type=rate_limit, metavar="N/SECONDS", help="New tasks per window. [default: 20/10]")
 @limit_storage_option("Where the limits are shared with other processes")
 @click.option("--query-limit", type=rate_limit, metavar="N/SECONDS", help="Other calls per window. [default: 10/1]")

@@ -30,7 +30,7 @@ _decode: Callable[[bytes], Any] = msgspec.json.Decoder().decode
 
 reading_options = together(
     kept("--model", metavar="MODEL", help="The model of rows that name none.", shell_complete=complete_model),
-    kept("--map", "pairs", metavar="FIELD=COLUMN", multiple=True, help="A field's column, if called otherwise."),
+    kept("--map", "pairs", metavar="FIELD=COLUMN", multiple=True, help="The column of a field, if its name differs."),
     kept("--key", metavar="COLUMN", default="key", show_default=True, help="The column of the keys."),
     kept("--ignore", metavar="COLUMN", multiple=True, help="A column that is not read."),
     kept("--format", type=click.Choice(_FORMATS), help="[default: by INPUT's name, else jsonl]"),

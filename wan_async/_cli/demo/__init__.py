@@ -31,7 +31,9 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
 @click.command()
-@click.option("--output", type=_FOLDER, default=Path("demo-clips"), show_default=True, help="Where to.")
+@click.option(
+    "--output", type=_FOLDER, default=Path("demo-clips"), show_default=True, help="The folder for page and clips."
+)
 @click.option("--clips", type=Whole(1, 500), default=24, show_default=True, help="How many.")
 @click.option("--seconds", "mean", type=seconds, default="6", show_default=True, help="How long a clip takes to make.")
 @click.option("--seed", type=int, default=26, show_default=True, help="Of the clips' times.")
