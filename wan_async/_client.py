@@ -49,15 +49,15 @@ class WanClient:
         upload_url: the upload host's scheme and host; left out, `APIKLEY_UPLOAD_URL`. Needed for uploads only.
         limit: new tasks per window; by default 20 in 10 s, the provider's limit for an account.
         query_limit: all other calls per window; by default 10 in 1 s.
-        polling: when waiting tasks are polled; by default learnt.
-        retry: how long what is safe to repeat is repeated.
-        timeout: how long one HTTP exchange may take.
-        callbacks: where the provider calls when a task ends; then waiting takes one poll per task and a slow
-            safety net, for which `polling` sets the schedule. A submission of unknown fate is found again by its
+        polling: the times at which waiting tasks are polled; by default learnt.
+        retry: the time for which calls that are safe to repeat are repeated.
+        timeout: the time that one HTTP exchange may take.
+        callbacks: the URL that the provider calls when a task ends. With it, waiting takes one poll per task and a slow
+            safety net, for which `polling` sets the schedule; and a submission of unknown fate is found again by its
             callback.
         pool: the sessions to use, shared with other clients; left out, a pool of its own.
-        on_event: gets what happens, see `wan_async.events`; must not block.
-        limit_storage: where the account's windows live, if other processes share them: "file:///folder/file",
+        on_event: called with each event, see `wan_async.events`; must not block.
+        limit_storage: the place of the account's windows, if other processes share them: "file:///folder/file",
             "redis://…", "postgresql://…", or one of `FileLimits`, `RedisLimits`, `PostgresLimits`; left out,
             `WAN_ASYNC_LIMIT_STORAGE`, else this process.
 
@@ -119,8 +119,8 @@ class WanClient:
         """Create a task, at most once in effect, as soon as the account's window allows it.
 
         Args:
-            task_input: what to make.
-            callback_url: where the provider calls when the task ends.
+            task_input: the model's input, such as `Wan22TextToVideoTurbo(prompt="a fox")`.
+            callback_url: the URL that the provider calls when the task ends.
 
         Raises:
             InvalidInputError: `task_input` is no input, or the URL is none.
@@ -136,7 +136,7 @@ class WanClient:
         """Create a task and wait for its clip; what ends the wait early has the task's id in its notes.
 
         Args:
-            task_input: what to make.
+            task_input: the model's input.
             max_wait: seconds to wait once it is created; None waits as long as it takes.
 
         Raises:
@@ -229,7 +229,7 @@ class WanClient:
 
         Args:
             file: a path, bytes, an async iterable of bytes (read once, so sent once), or the http(s) URL of a file.
-            name: what its name there is made of; by default the file's own.
+            name: the base of its name at the host; by default the file's own name.
 
         Raises:
             ConfigurationError: no upload host is known.

@@ -36,7 +36,7 @@ class progress:
     Args:
         results: a batch, entered.
         total: items in its inputs, for the bar and the time left; None where nobody knows.
-        stream: where it is shown; by default stderr.
+        stream: the text stream that shows it; by default stderr.
     """
 
     def __init__(self, results: Batch | SyncBatch, *, total: int | None = None, stream: TextIO | None = None) -> None:

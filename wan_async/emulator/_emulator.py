@@ -40,18 +40,18 @@ class Emulator:
         key: the API key, or several: each is an account of its own.
         limit: new tasks per window, the rest rejected (`share` plays no part here); None: no limit.
         query_limit: recordInfo calls per window; None: no limit.
-        seconds: how long a task takes: seconds; (mean, standard deviation) of a seeded normal distribution, never
+        seconds: the duration of a task: seconds; (mean, standard deviation) of a seeded normal distribution, never
             below a tenth of the mean; or a function of the model's name and the input.
         webhook_key: signs callbacks; None: they are not signed.
         credits: each account's, to begin with.
-        faults: what goes wrong; see `Fault`.
+        faults: the faults in force; see `Fault`.
         models: further models by name, each with the JSON schema of its `input` object.
         only_published: refuse models and fields that Apikley's pages do not show; else KIE's are known too.
-        price: what a task costs, in credits, by model and input; None means nothing. By default the price list, with
+        price: the price of a task, in credits, by model and input; None means nothing. By default the price list, with
             5 s where it is per second.
         seed: of the durations and of `Fault.rate`, so that runs repeat.
-        link_seconds: how long the links to results are good.
-        upload_seconds: how long uploaded files live.
+        link_seconds: seconds for which links to results are good.
+        upload_seconds: seconds for which uploaded files live.
         upload_bytes: the largest upload that is taken, by default what the model that takes most does.
         strict: refuse calls without `Content-Type: application/json` with 401, GET too, as the service does at times.
         callback_pauses: seconds before each further try of a callback that was not answered with HTTP 200.

@@ -87,13 +87,13 @@ class ClipTasks:
         journal: "postgresql://user@host/db#name", which all workers share; it may be the app's own database.
         outcome: a task of yours, or its name; it is deferred with `outcome`: `key`, `ok`, `task_id`, `state`, `url`,
             `urls`, `path`, `credits`, `error`, `error_type`, `replayed`.
-        client: arguments of `WanClient`, or what makes them on the worker; `polling` is what `collect` does.
-        limit_storage: where the account's windows live; left out, `WAN_ASYNC_LIMIT_STORAGE`, else the journal's server.
+        client: arguments of `WanClient`, or a function that makes them on the worker; `polling` is what `collect` does.
+        limit_storage: place of the account's windows; left out, `WAN_ASYNC_LIMIT_STORAGE`, else the journal's server.
         download_to, max_credits: as of `WanClient.batch`; the budget is that of all workers together.
-        namespace: what the tasks' names begin with: `wan:submit`.
+        namespace: the beginning of the tasks' names: `wan:submit`.
         queue: the queue of their jobs.
         stalled_after: seconds without a sign of life after which a worker is dead, and its jobs are run again.
-        look_for_stalled: when to look for such jobs, as of `app.periodic`.
+        look_for_stalled: the times to search for such jobs, as of `app.periodic`.
 
     Attributes:
         submit, collect: the tasks.

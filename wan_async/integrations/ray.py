@@ -94,10 +94,10 @@ def generate(
         model: the model's name on the wire, or its class: columns named like its fields are its input, and an empty
             cell leaves its field out; or a callable that makes a row's input of it.
         key: the column of the keys, which become text.
-        journal: "postgresql://user@host/db#name", or what gives it on the worker.
-        limit_storage: where the account's windows live; left out, `WAN_ASYNC_LIMIT_STORAGE`, else the journal's server.
+        journal: "postgresql://user@host/db#name", or a function that gives it on the worker.
+        limit_storage: place of the account's windows; left out, `WAN_ASYNC_LIMIT_STORAGE`, else the journal's server.
         download_to: as of `WanClient.batch`; on more than one machine an object store, or a folder that all see.
-        client: arguments of `WanClient`, or what makes them on the worker: keys from a secret store.
+        client: arguments of `WanClient`, or a function that makes them on the worker: keys from a secret store.
         workers: actors.
         max_in_flight: rows at once, of each actor.
         max_credits: the budget of the whole journal, all workers together.

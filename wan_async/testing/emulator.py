@@ -63,9 +63,9 @@ class WanEmulator(Emulator):
         """Let the next call go wrong.
 
         Args:
-            kind: what goes wrong; see `Fault`.
-            call: the call that it befalls; None: the next of all API calls, or of the only one that the kind is for.
-            times: how many calls it befalls.
+            kind: the fault; see `Fault`.
+            call: the call that goes wrong; None: the next of all API calls, or of the only one that the kind is for.
+            times: the number of calls that go wrong.
             options: further attributes of `Fault`.
 
         Raises:

@@ -61,7 +61,7 @@ def instrument(
         meter_provider: where metrics go; None: the global one.
 
     Returns:
-        What ends it.
+        A function that ends it.
     """
     events = client._events  # pyright: ignore[reportPrivateUsage]
     where = _where(client._settings.base_url)  # pyright: ignore[reportPrivateUsage]
