@@ -69,6 +69,17 @@ def test_docstrings_begin_with_a_noun_or_a_verb(module: Path) -> None:
     assert [found.group() for found in NO_BEGINNING.finditer(module.read_text(encoding="utf-8"))] == []
 
 
+OWN_WORDS = re.compile(r"\b(told|lookers?|agenda|diary|crew|rivals?)\b|\(seen\)", re.IGNORECASE)
+"""Given, reported, poller, poll queue, task set, conflict and observed are the field's."""
+SPOKEN = [path for path in (ROOT / "wan_async").rglob("*") if path.suffix in {".py", ".js", ".sql", ".lua", ".jinja"}]
+SPOKEN = sorted([*SPOKEN, ROOT / "README.md", ROOT / "CHANGELOG.md"])
+
+
+@pytest.mark.parametrize("path", SPOKEN, ids=names(SPOKEN))
+def test_the_fields_words_are_used(path: Path) -> None:
+    assert [found.group() for found in OWN_WORDS.finditer(path.read_text(encoding="utf-8"))] == []
+
+
 PACKAGES = sorted([*(ROOT / "wan_async").glob("_*/**/__init__.py"), ROOT / "wan_async" / "emulator" / "__init__.py"])
 
 

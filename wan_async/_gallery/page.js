@@ -282,7 +282,7 @@ function newCard(row) {
   words.append(make("p", row.title || row.key, { class: "prompt" }), make("span", row.model, { class: "model" }), make("span", row.key, { class: "key", title: row.key }));
   words.append(make("p", facts(row).join(" · "), { class: "facts" }));
   const media = make("div", undefined, { class: "media" });
-  media.append(...(!row.clip ? [told(row)] : row.picture ? [newPicture(row)] : [newVideo(row), make("span", undefined, { class: "play" })]));
+  media.append(...(!row.clip ? [inWords(row)] : row.picture ? [newPicture(row)] : [newVideo(row), make("span", undefined, { class: "play" })]));
   card.append(media, words);
   return card;
 }
@@ -296,7 +296,7 @@ function newVideo(row) {
   return video;
 }
 
-function told(row) {
+function inWords(row) {
   const words = make("p"), inner = make("span", row.reason || "");
   inner.prepend(make("b", row.state === "done" ? "no clip here" : row.state));
   words.append(inner);

@@ -56,7 +56,7 @@ class EndedElsewhere(msgspec.Struct, frozen=True):
 
 
 class Elsewhere(msgspec.Struct, frozen=True, gc=False):
-    """Another worker has it under way: `ended` tells when it has ended; only where `shared`."""
+    """Another worker has it under way: `ended` waits for its end; only where `shared`."""
 
     key: str
 
@@ -152,7 +152,7 @@ class Ending(msgspec.Struct, frozen=True):
 
     Attributes:
         key, attempt: the submission's.
-        record: the task's last record; its credits, where it tells them, replace the list price.
+        record: the task's last record; its credits, where it has them, replace the list price.
         error: why there is no clip; with a good record: why the clip could not be fetched.
         path: where the clip is.
     """

@@ -71,7 +71,7 @@ class Handler(ResponseHandler):
         return not self._should_close
 
     def refuse(self) -> None:
-        """Tell who waits for the answer that nothing of the request left."""
+        """Notify whoever waits for the answer that nothing of the request left."""
         self.unsent = True
         self._buffer.clear()
         self.set_exception(TransportError(UNSENT, sent=False))
