@@ -91,6 +91,13 @@ def test_what_is_public_is_sorted_and_there() -> None:
     assert wan_async.errors.WanError is wan_async.WanError
 
 
+def test_a_class_has_the_name_by_which_it_is_public() -> None:
+    """Else `help` and a `repr` speak of what nobody can import."""
+    kinds = {name: getattr(wan_async, name) for name in wan_async.__all__}
+    classes = {name: kind.__name__ for name, kind in kinds.items() if isinstance(kind, type)}
+    assert {name for name, own in classes.items() if own != name} == set()
+
+
 def test_a_command_loads_what_it_needs() -> None:
     program = "import sys; from wan_async._cli.root import run; run(['--help']); print(*sys.modules)"
     loaded = python(program).stdout.splitlines()[-1].split()

@@ -12,7 +12,7 @@ from .._protocol import TaskRecord
 from ..errors import WanError
 
 
-class State(enum.StrEnum):
+class JournalState(enum.StrEnum):
     """The state of an item."""
 
     QUEUED = "queued"
@@ -30,7 +30,7 @@ class State(enum.StrEnum):
 
 
 @documented
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class JournalEntry(msgspec.Struct, frozen=True, kw_only=True):
     """An item as the journal has it."""
 
     id: int
@@ -43,7 +43,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """The model's name on the wire."""
     input: bytes
     """The JSON of the input's wire fields."""
-    state: State
+    state: JournalState
     """Its state."""
     task_id: str | None = None
     """The provider's id, once known."""
@@ -69,9 +69,9 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """True once the caller's loop took this outcome."""
 
 
-JournalEntry: TypeAlias = Entry
-JournalState: TypeAlias = State
-"""By these names they are public in `wan_async`."""
+Entry: TypeAlias = JournalEntry
+State: TypeAlias = JournalState
+"""Their names in here: there is no other journal that they could be of."""
 
 
 @documented
