@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
+import struct
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from wan_async._journal import Journal, State
 from wan_async._journal.sqlite import hold
+from wan_async._journal.sqlite.schema import VERSION
 from wan_async.errors import JournalError
 
 from ..stores import FilePlace, complete, entries
@@ -79,3 +83,51 @@ async def test_who_reads_a_run_that_puts_its_log_back_is_not_refused(
                 assert journal.counts().done == number + 1
             with pytest.raises(JournalError, match=f"in use by process {os.getpid()} on"):
                 await place.open()
+
+
+def begun_anew(log: bytes) -> bytes:
+    """The log as a process leaves it that is killed when it has synced the header of the next one, and no commit."""
+    magic, version, page_size, sequence, salt, *_ = struct.unpack(">8I", log[:32])
+    header = struct.pack(">7I", magic, version, page_size, sequence + 1, salt + 1 & 0xFFFFFFFF, 7, 0)[:24]
+    even = odd = 0
+    for one, other in struct.iter_unpack(">2I" if magic & 1 else "<2I", header):
+        even = even + one + odd & 0xFFFFFFFF
+        odd = odd + other + even & 0xFFFFFFFF
+    return header + struct.pack(">2I", even, odd) + log[32:]
+
+
+async def put_back(place: FilePlace) -> Path:
+    """A run that is killed when all of its log is in the file, and still stands beside it; the log."""
+    log = await killed(place, 30)
+    kept = Path(f"{log}-kept")
+    with closing(sqlite3.connect(place.where)) as database:
+        database.execute(f"PRAGMA user_version = {-VERSION}")
+        assert database.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()[0] == 0
+        shutil.copy(log, kept)
+        shutil.copy(place.where, f"{place.where}-kept")
+    os.replace(f"{place.where}-kept", place.where)
+    os.replace(kept, log)
+    Path(f"{place.where}-shm").unlink(missing_ok=True)
+    Path(f"{place.where}-lock").write_bytes(b"{}")  # as it is while a log is put back
+    return log
+
+
+async def test_a_run_that_is_killed_as_it_begins_its_log_anew_is_gone_on_with(place: FilePlace) -> None:
+    log = await put_back(place)
+    log.write_bytes(begun_anew(log.read_bytes()))
+    with Journal.open_readonly(place.where) as journal:
+        assert journal.counts().done == 30
+    for _ in range(2):
+        async with place.opened() as store:
+            assert len(await entries(store, State.DONE)) == 30
+
+
+@pytest.mark.parametrize("at", [32 + 16, 32 + 24 + 1000])
+async def test_a_log_that_is_begun_anew_and_spoilt_is_refused(place: FilePlace, at: int) -> None:
+    log = await put_back(place)
+    spoilt = bytearray(begun_anew(log.read_bytes()))
+    spoilt[at] ^= 1
+    for text in (bytes(spoilt), bytes(spoilt[:32]), bytes(spoilt[:40])):
+        log.write_bytes(text)
+        with pytest.raises(JournalError, match="which is missing, empty or spoilt"):
+            await place.open()

@@ -21,7 +21,7 @@ _LATER: Final = (0.0, 0.05, 0.2, 0.5)
 
 
 def has_commit(path: str) -> bool:
-    """Whether committed rows stand in the log beside the file at the path."""
+    """Whether committed rows stand in the log beside the file at the path, or all are in the file."""
     for seconds in _LATER:
         time.sleep(seconds)
         try:
@@ -53,14 +53,20 @@ def was_cut(path: str, noted: str) -> bool:
 
 
 def _has_commit(log: BinaryIO) -> bool:
-    header = log.read(_HEADER.size)
-    if len(header) < _HEADER.size:
+    header, frame = log.read(_HEADER.size), log.read(_FRAME.size)
+    if len(frame) < _FRAME.size:
         return False
-    magic, _, page_size, _, *salts, first, second = _HEADER.unpack(header)
-    order = ">" if magic & 1 else "<"
-    sums = _checksum(order, header[:24], (0, 0))
-    if magic & ~1 != _MAGIC or sums != (first, second):
+    magic, *_, first, second = _HEADER.unpack(header)
+    if magic & ~1 != _MAGIC or _header_sums(header) != (first, second):
         return False
+    return _commits(log, header) or _commits(log, _before(header, frame))
+
+
+def _commits(log: BinaryIO, header: bytes) -> bool:
+    """Whether a commit stands behind the log's header, were it this one."""
+    log.seek(_HEADER.size)
+    magic, _, page_size, _, *salts, _, _ = _HEADER.unpack(header)
+    order, sums = _order(magic), _header_sums(header)
     while len(frame := log.read(_FRAME.size + page_size)) == _FRAME.size + page_size:
         _, pages, *its_salts, first, second = _FRAME.unpack_from(frame)
         sums = _checksum(order, frame[:8], sums)
@@ -70,6 +76,26 @@ def _has_commit(log: BinaryIO) -> bool:
         if pages:
             return True
     return False
+
+
+def _before(header: bytes, frame: bytes) -> bytes:
+    """The header of the log before, to which the first frame belongs while nothing was written behind a new header.
+
+    A log is begun anew once all of it is in the file: the header is written and synced, then the first commit. A
+    process that is killed in between leaves a commit of the log before behind it.
+    """
+    magic, version, page_size, sequence, salt, *_ = _HEADER.unpack(header)
+    _, _, _, other_salt, _, _ = _FRAME.unpack(frame)
+    counted = (number - 1 & 0xFFFFFFFF for number in (sequence, salt))
+    return _HEADER.pack(magic, version, page_size, *counted, other_salt, 0, 0)
+
+
+def _header_sums(header: bytes) -> tuple[int, int]:
+    return _checksum(_order(_HEADER.unpack(header)[0]), header[:24], (0, 0))
+
+
+def _order(magic: int) -> str:
+    return ">" if magic & 1 else "<"
 
 
 def _checksum(order: str, part: bytes, sums: tuple[int, int]) -> tuple[int, int]:
