@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,20 @@ async def called_back(
         receiving(callbacks, port, path="/wan"),
         client(url, callbacks, **options) as wan,
     ):
+        yield wan, callbacks
+
+
+@asynccontextmanager
+async def called_back_in_process(
+    emulator: Emulator, *, key: str | None = KEY, adopt_within: float = 30.0, **options: Any
+) -> AsyncGenerator[tuple[WanClient, Callbacks]]:
+    """The same without sockets, for virtual time: what is soon after what then hangs on no machine."""
+    callbacks = callbacks_at(1, key, adopt_within=adopt_within)
+
+    async def receive(url: str, headers: Mapping[str, str], data: bytes) -> int:
+        return (await callbacks.receive(headers, data, url=url)).status
+
+    async with client("https://p.example", callbacks, pool=emulator.transport(post=receive), **options) as wan:
         yield wan, callbacks
 
 

@@ -15,7 +15,18 @@ from wan_async.emulator import Fault
 from wan_async.integrations.receiver import receiving
 
 from ..databases import free_port
-from .support import body, callbacks_at, called_back, client, clip, post, provider, signed, until
+from .support import (
+    body,
+    callbacks_at,
+    called_back,
+    called_back_in_process,
+    client,
+    clip,
+    post,
+    provider,
+    signed,
+    until,
+)
 
 FLOOD = int(os.environ.get("WAN_TEST_FLOOD", "10000"))
 
@@ -61,23 +72,24 @@ async def test_one_task_called_back_four_times_is_read_once() -> None:
     assert emulator.stats.polls == 1
 
 
+@pytest.mark.virtual_time
 async def test_a_flood_of_callbacks_for_a_task_that_runs_costs_three_polls_in_five_seconds() -> None:
     emulator = provider(seconds=30)
-    async with called_back(emulator, key=None) as (wan, callbacks):
+    async with called_back_in_process(emulator, key=None) as (wan, callbacks):
         task = await wan.submit(clip())
         waiting = asyncio.create_task(task.wait())
-        async with asyncio.timeout(1.5):
-            for _ in range(100):
-                await callbacks.receive({}, body(task.id))
-                await asyncio.sleep(0.005)
+        for _ in range(1000):
+            await callbacks.receive({}, body(task.id))
+            await asyncio.sleep(0.005)
         assert not waiting.done()
         assert 1 <= emulator.stats.polls <= 3  # the third where a callback came in the middle of a poll
         waiting.cancel()
 
 
+@pytest.mark.virtual_time
 async def test_a_callback_that_comes_before_submit_returns_is_kept() -> None:
     emulator = provider(Fault("slow", call="createTask", seconds=0.5), seconds=0.1)
-    async with called_back(emulator) as (wan, _), asyncio.timeout(3):
+    async with called_back_in_process(emulator) as (wan, _), asyncio.timeout(3):
         task = await wan.submit(clip())
         assert emulator.stats.callbacks == 1
         assert (await task.wait()).state is TaskState.SUCCESS
@@ -127,9 +139,10 @@ async def flood(callbacks: Callbacks, numbers: range) -> None:
         assert reply.status == 200
 
 
+@pytest.mark.virtual_time
 async def test_a_lost_callback_is_found_by_the_schedule_that_was_given() -> None:
     emulator = provider(Fault("drop_before", call="callback"))
-    async with called_back(emulator, polling=Polling(first=0.4, interval=0.1)) as (wan, _):
+    async with called_back_in_process(emulator, polling=Polling(first=0.4, interval=0.1)) as (wan, _):
         async with asyncio.timeout(3):
             await wan.run(clip())
     assert emulator.stats.callbacks == 0
@@ -148,9 +161,14 @@ async def test_the_safety_net_is_slow(callbacks: bool, least: float, most: float
     assert emulator.stats.polls <= polls
 
 
+@pytest.mark.virtual_time
 async def test_a_task_that_was_submitted_elsewhere_is_waited_for_too() -> None:
     emulator = provider(seconds=0.6)
-    async with called_back(emulator) as (wan, callbacks), client(str(wan._settings.base_url), callbacks) as other:  # pyright: ignore[reportPrivateUsage]
+    pool = emulator.transport()
+    async with (
+        called_back_in_process(emulator) as (wan, callbacks),
+        client("https://p.example", callbacks, pool=pool) as other,
+    ):
         task = await wan.submit(clip())
         async with asyncio.timeout(3):
             assert (await other.wait(task.id)).state is TaskState.SUCCESS
@@ -158,9 +176,10 @@ async def test_a_task_that_was_submitted_elsewhere_is_waited_for_too() -> None:
     assert emulator.stats.polls == 3  # at once as its age is not known, at its callback, at once
 
 
+@pytest.mark.virtual_time
 async def test_a_wait_that_timed_out_is_woken_when_it_is_waited_for_again() -> None:
     emulator = provider(seconds=0.5)
-    async with called_back(emulator) as (wan, _):
+    async with called_back_in_process(emulator) as (wan, _):
         task = await wan.submit(clip())
         with pytest.raises(TaskTimeoutError):
             await task.wait(0.2)
@@ -180,9 +199,10 @@ async def test_a_client_that_is_entered_again_hears_again() -> None:
     assert emulator.stats.polls == 2
 
 
+@pytest.mark.virtual_time
 async def test_missed_callbacks_are_made_good_by_one_look_at_every_task() -> None:
     emulator = provider(Fault("drop_before", call="callback"))
-    async with called_back(emulator) as (wan, _):
+    async with called_back_in_process(emulator) as (wan, _):
         runs = [asyncio.create_task(wan.run(clip(number))) for number in range(3)]
         await until(lambda: emulator.stats.created == 3)
         await asyncio.sleep(0.3)
