@@ -6,7 +6,7 @@ are children of this process, from `pip install 'wan-async[test]'`.
 Four processes are told 40 calls per 2 s, each with 40 callers that submit again at once; their clocks are 30 s apart.
 A window's used part is that of its slots that are taken anew when they are free; rejected is a part of what was sent.
 
-- steady: the limit is as told.
+- steady: the limit is as told, measured from a window after the last had begun: those that began before had its share.
 - stopped: one is stopped for 4 s and goes on (SIGSTOP, SIGCONT), measured from then.
 - killed: two of the four are killed, measured from two windows later.
 - lower: 24 are allowed, measured from the first call.
@@ -94,6 +94,7 @@ async def at_work(place: Place, allowed: int = TOLD.n) -> AsyncGenerator[Site]:
 async def together(place: Place, seconds: float = 16.0) -> Results:
     """All four for that long, one of them stopped for 4 s, then two killed."""
     async with at_work(place) as site:
+        await asyncio.sleep(TOLD.per)
         steady = await _after(site, seconds, site.processes)
         site.processes[0].send(signal.SIGSTOP)
         await asyncio.sleep(4.0)

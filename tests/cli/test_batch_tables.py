@@ -287,7 +287,7 @@ async def test_what_still_runs_after_max_wait_has_not_failed(tmp_path: Path) -> 
 
 async def test_what_the_system_does_not_allow_is_told_with_what_is_kept(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("prompt\n" + "a fox\n" * 30)
-    async with shell(tmp_path, limit=None, render=True) as (provider, wan):
+    async with shell(tmp_path, limit=None) as (provider, wan):
         arguments = ("batch", "a.csv", "--model", MODEL, "--limit", "1000/1", "--no-progress")
         limited = f"ulimit -n 24; exec {sys.executable} -m wan_async {shlex.join(arguments)} --download-to clips"
         process = await asyncio.create_subprocess_exec(
