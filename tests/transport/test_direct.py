@@ -232,6 +232,24 @@ async def test_a_second_answer_to_one_request_is_dropped_with_its_connection() -
         assert server.connections == 2
 
 
+@pytest.mark.parametrize("patched", [False, True])
+async def test_a_second_answer_behind_the_body_is_dropped_too(patched: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By then a session has given the connection back, and takes it again with that answer in it."""
+    head, blank, body = ANSWER.partition(b"\r\n\r\n")
+
+    async def twice(peer: Peer) -> None:
+        await peer.read()
+        await peer.send(head + blank)
+        await asyncio.sleep(0.02)
+        await peer.send(body + http(200, b'"another"'))
+
+    monkeypatch.setattr(direct.Direct, "is_patched", patched)
+    async with scripted(twice, answer(body="second")) as server, SessionPool(connections=1) as pool:
+        assert (await pool.exchange(server.url, "k", CREATE, 5.0)).body == body
+        assert (await pool.exchange(server.url, "k", CREATE, 5.0)).body == b'"second"'
+        assert (server.posts, server.connections) == (2, 2)
+
+
 async def test_a_connection_with_half_a_request_in_it_is_not_used_again() -> None:
     """The server answers before it has read all: what is left would stand before the next request."""
     answered = asyncio.Event()
