@@ -131,3 +131,46 @@ async def test_a_log_that_is_begun_anew_and_spoilt_is_refused(place: FilePlace, 
         log.write_bytes(text)
         with pytest.raises(JournalError, match="which is missing, empty or spoilt"):
             await place.open()
+
+
+def frame_begun(log: bytes, pages: int) -> bytes:
+    """The same log when the head of its first frame is there too, and none of its page."""
+    header, frame = log[:32], struct.pack(">2I", 1, pages) + log[16:24] + b"its sums"
+    return header + frame + log[56:]
+
+
+@pytest.mark.parametrize("rest", [None, 32 + FRAME])
+async def test_a_run_that_is_killed_in_the_first_frame_of_a_new_log_is_gone_on_with(
+    place: FilePlace, rest: int | None
+) -> None:
+    log = await put_back(place)
+    log.write_bytes(frame_begun(begun_anew(log.read_bytes()), pages=40)[:rest])
+    with Journal.open_readonly(place.where) as journal:
+        assert journal.counts().done == 30
+    for _ in range(2):
+        async with place.opened() as store:
+            assert len(await entries(store, State.DONE)) == 30
+
+
+async def test_a_first_frame_that_is_not_the_mark_s_or_that_others_follow_is_refused(place: FilePlace) -> None:
+    log = await put_back(place)
+    anew = begun_anew(log.read_bytes())
+    begun = frame_begun(anew, pages=40)
+    followed = begun[: 32 + FRAME + 8] + begun[16:24] + begun[32 + FRAME + 16 :]
+    for text in (frame_begun(anew, pages=0), followed, begun[: 32 + FRAME - 1], begun[: 32 + FRAME + 8]):
+        log.write_bytes(text)
+        with pytest.raises(JournalError, match="which is missing, empty or spoilt"):
+            await place.open()
+
+
+async def test_a_log_that_is_begun_anew_gets_its_mark_with_the_next_run(place: FilePlace) -> None:
+    log = await put_back(place)
+    log.write_bytes(begun_anew(log.read_bytes()))
+    async with place.opened() as store:
+        await complete(store, "later")
+        await place.crash()
+    with closing(sqlite3.connect(place.where)) as other:  # the last to leave: it puts the log back
+        assert other.execute("SELECT count(*) FROM item").fetchone() == (31,)
+    assert not os.path.exists(f"{place.where}-wal")
+    async with place.opened() as store:
+        assert len(await entries(store, State.DONE)) == 31

@@ -149,8 +149,11 @@ def connect(path: str) -> sqlite3.Connection:
     database = _connect(path, "mode=rw", cache=16_384)
     try:
         database.executescript(_PRAGMAS)
-        if database.execute("PRAGMA user_version").fetchone()[0] == 1:
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+        if abs(version) == 1:
             database.executescript(FROM_VERSION_1)
+        elif version < 0:  # a log that was begun anew, and got no mark before a kill
+            database.execute(f"PRAGMA user_version = {VERSION}")
         if _header(path)[1] > 0 and not checkpoint(database):
             raise JournalError(f"{path} cannot be opened: somebody has been reading it for {_BUSY:g} s; end that first")
     except BaseException:

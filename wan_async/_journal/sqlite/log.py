@@ -59,7 +59,7 @@ def _has_commit(log: BinaryIO) -> bool:
     magic, *_, first, second = _HEADER.unpack(header)
     if magic & ~1 != _MAGIC or _header_sums(header) != (first, second):
         return False
-    return _commits(log, header) or _commits(log, _before(header, frame))
+    return _commits(log, header) or _commits(log, _before(header, frame)) or _has_mark_alone(log, header, frame)
 
 
 def _commits(log: BinaryIO, header: bytes) -> bool:
@@ -88,6 +88,21 @@ def _before(header: bytes, frame: bytes) -> bytes:
     _, _, _, other_salt, _, _ = _FRAME.unpack(frame)
     counted = (number - 1 & 0xFFFFFFFF for number in (sequence, salt))
     return _HEADER.pack(magic, version, page_size, *counted, other_salt, 0, 0)
+
+
+def _has_mark_alone(log: BinaryIO, header: bytes, frame: bytes) -> bool:
+    """Whether nothing was written behind the header but the first frame, and that in part.
+
+    The first commit of a log that is begun anew is one frame, the page with the mark. A process that is killed while
+    it writes it leaves what it wrote before the end of the log, or before the second frame of the log before.
+    """
+    _, _, page_size, _, *salts, _, _ = _HEADER.unpack(header)
+    page, pages, *its_salts, _, _ = _FRAME.unpack(frame)
+    log.seek(_HEADER.size + _FRAME.size)
+    content, second = log.read(page_size), log.read(_FRAME.size)
+    if page != 1 or not pages or its_salts != salts or len(content) < page_size:
+        return False
+    return not second or (len(second) == _FRAME.size and _FRAME.unpack(second)[2] == salts[0] - 1 & 0xFFFFFFFF)
 
 
 def _header_sums(header: bytes) -> tuple[int, int]:
