@@ -124,8 +124,11 @@ def test_the_command_writes_and_refuses(tmp_path: Path, capsys: pytest.CaptureFi
 
 async def test_the_use_of_the_limit_is_measured_against_the_batchs_own(tmp_path: Path) -> None:
     provider = Emulator(seconds=0.01, limit=None, query_limit=None, render=False)
-    limits = {"limit": RateLimit(200, per=1.0), "query_limit": RateLimit(1000, per=1.0)}
-    async with provider.serve() as url, WanClient("k", base_url=url, **limits) as wan:
+    often = RateLimit(1000, per=1.0)
+    async with (
+        provider.serve() as url,
+        WanClient("k", base_url=url, limit=RateLimit(200, per=1.0), query_limit=often) as wan,
+    ):
         inputs = [Wan22TextToVideoTurbo(prompt=f"fox {number}") for number in range(100)]
         async with wan.batch(inputs, journal=tmp_path / "run.db") as results:
             assert len([outcome async for outcome in results]) == 100
