@@ -15,11 +15,14 @@ from .connecting import Place
 _BEGIN: Final[LiteralString] = "BEGIN ISOLATION LEVEL READ COMMITTED"
 
 # A commit that was confirmed is on the disk, whatever the role's default is; whoever is stopped in the middle of a
-# transaction holds others up for so long.
+# transaction holds others up for so long. In the middle of a pipeline it does not count as idle: there PostgreSQL 17
+# ends it after 25 s, before those who wait give the server up, and an older one when its process or connection ends.
 _SETTINGS: Final[LiteralString] = """
 SELECT set_config('synchronous_commit', 'on', true), set_config('lock_timeout', '10s', true),
     set_config('idle_in_transaction_session_timeout', '10s', true)
 """
+_SETTINGS_17: Final[LiteralString] = _SETTINGS + ", set_config('transaction_timeout', '25s', true)"
+_VERSION_17: Final = 170_000
 _MAKE_BATCH: Final[LiteralString] = "INSERT INTO wan_async_batch (name) VALUES (%s) ON CONFLICT (name) DO NOTHING"
 _MOVED_TO: Final[LiteralString] = "SELECT moved_to FROM wan_async_batch WHERE id = %s"
 _HOLD: Final[LiteralString] = "SELECT id FROM wan_async_batch WHERE id = %s FOR KEY SHARE"
@@ -35,6 +38,7 @@ class Session:
         pooled: whether a pooler stands between.
         batch: the batch's id.
         worker: the id of the worker that this is; 0 for who only reads.
+        ends_transactions: whether the server can end one that takes too long.
     """
 
     def __init__(self, place: Place, *, create: bool) -> None:
@@ -46,6 +50,7 @@ class Session:
         self.worker = 0
         self.connection = connecting.connect(place)
         self.connected()
+        self.ends_transactions = self.connection.info.server_version >= _VERSION_17
         with self.opening():
             self.pooled = connecting.is_pooled(self.connection)
             if self.pooled:
@@ -110,7 +115,7 @@ class Session:
         try:
             with self.connection.pipeline() if pipelined else contextlib.nullcontext():
                 self.connection.execute(_BEGIN)
-                self.connection.execute(_SETTINGS)
+                self.connection.execute(_SETTINGS_17 if self.ends_transactions else _SETTINGS)
                 yield
                 self.connection.execute("COMMIT")
         except BaseException:

@@ -23,6 +23,7 @@ _TOGETHER: Final = 1000
 _PATIENCE: Final[LiteralString] = """
 SELECT set_config('idle_in_transaction_session_timeout', '5min', true), set_config('statement_timeout', '0', true)
 """
+_PATIENCE_17: Final[LiteralString] = "SELECT set_config('transaction_timeout', '0', true)"
 _HOLD: Final[LiteralString] = "SELECT moved_to FROM wan_async_batch WHERE id = %s FOR UPDATE"
 _LIVES: Final[LiteralString] = """
 SELECT host, pid FROM wan_async_worker WHERE batch = %s AND expires_at > clock_timestamp() LIMIT 1
@@ -103,6 +104,8 @@ class Sole(Session):
         try:
             with self.writing():
                 self.query(_PATIENCE)
+                if self.ends_transactions:
+                    self.query(_PATIENCE_17)
                 self._bar()
                 yield
         except psycopg.errors.LockNotAvailable:
