@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import TYPE_CHECKING, Any, Final
+from itertools import islice
+from typing import Any, Final
 
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http import HttpProcessingError
 
 from .._protocol import Answer
 from ..errors import TransportError
-
-if TYPE_CHECKING:
-    from aiohttp.http import RawResponseMessage
-    from aiohttp.streams import StreamReader
 
 UNSENT: Final = "the connection ended before the request was sent"
 
@@ -50,7 +47,8 @@ class Handler(ResponseHandler):
     unsent: bool = False
     _piece: bytes | None = None  # of the answer that is being read; empty if it has come in several
     _is_clean: bool = False
-    _answers: int = 0  # to the last request
+    _is_sessions: bool = False  # the last request was the session's own
+    _answers: int = 0  # to that
 
     def expect_answer(self) -> asyncio.WriteTransport | None:
         """Be ready for the next answer, and give what its request is written to; None if the connection has ended.
@@ -68,6 +66,7 @@ class Handler(ResponseHandler):
                 read_until_eof=True, max_line_size=LONGEST_LINE, max_field_size=LONGEST_LINE, max_headers=MOST_LINES
             )
         self.idle = True  # what comes before the request is written is no answer to it
+        self._is_sessions = False
         return transport
 
     def asks(self) -> bool:
@@ -93,17 +92,12 @@ class Handler(ResponseHandler):
     def _begin(self) -> None:
         self.idle = self._is_clean = False
         self._piece = None
-        self._answers = 0
 
     def set_response_params(self, **params: Any) -> None:
         """Expect an answer that reads as these say."""
         self._begin()
+        self._is_sessions, self._answers = True, 0
         super().set_response_params(**params)
-
-    def feed_data(self, data: tuple[RawResponseMessage, StreamReader], size: int = 0) -> None:
-        """Give an answer, or a note that it will come, to who waits."""
-        self._answers += data[0].code >= 200
-        super().feed_data(data, size)
 
     def data_received(self, data: bytes) -> None:
         """Read a piece, or keep it; what comes unasked ends the connection: more of it would begin the next answer."""
@@ -113,9 +107,12 @@ class Handler(ResponseHandler):
                 self.force_close()
         if data:  # else aiohttp goes on with what it has
             self._piece = data if self._piece is None else b""
+        waiting = len(self._buffer)
         super().data_received(data)
-        if self._answers > 1 and not self.idle and self.transport is not None:
-            self.transport.close()  # a session gave it back where the first one ended, and would take it again
+        if self._is_sessions:
+            self._answers += sum(message.code >= 200 for (message, _), _ in islice(self._buffer, waiting, None))
+            if self._answers > 1 and not self.idle and self.transport is not None:
+                self.transport.close()  # a session gave it back where the first one ended, and would take it again
         if isinstance(self._exception, HttpProcessingError) and not self.unparsed:
             self.unparsed = data[:KEPT]
 
