@@ -391,5 +391,5 @@ async def test_another_aiohttp_is_told_once(monkeypatch: pytest.MonkeyPatch, cap
             async with scripted() as server, SessionPool() as pool:
                 await pool.exchange(server.url, "k", CREATE, 5.0)
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
-        ("WARNING", "API calls go by aiohttp's own sessions, slower: its 3.99.1 was not tried, only 3.14.x")
+        ("INFO", "API calls go by aiohttp's own sessions, slower: its 3.99.1 was not tried, only 3.14.x")
     ]

@@ -109,7 +109,7 @@ class Direct:
         if session.connector is None or not is_ours:
             return None
         if not aiohttp.__version__.startswith(TRIED):
-            _warn_of_untried(aiohttp.__version__)
+            _note_untried(aiohttp.__version__)
             return None
         loop = asyncio.get_running_loop()
         vars(session.connector)["_factory"] = partial(Handler, loop=loop)
@@ -207,9 +207,9 @@ class Direct:
 
 
 @lru_cache  # once in a process
-def _warn_of_untried(version: str) -> None:
+def _note_untried(version: str) -> None:
     tried = " and ".join(f"{one}x" for one in TRIED)
-    _log.warning("API calls go by aiohttp's own sessions, slower: its %s was not tried, only %s", version, tried)
+    _log.info("API calls go by aiohttp's own sessions, slower: its %s was not tried, only %s", version, tried)
 
 
 def is_asked_to_end() -> bool:
