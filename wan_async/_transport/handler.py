@@ -28,7 +28,7 @@ KEPT: Final = 1 << 16
 """Bytes that are kept of an answer that broke off."""
 
 _PIECE: Final = 1 << 16
-"""Bytes that are read at once. For asyncio's own 256 KiB glibc maps memory anew at each answer, a third of a call's CPU,
+"""Bytes that are read at once. For asyncio's 256 KiB glibc maps memory anew at each answer, a third of a call's CPU,
 unless the program has freed a larger block before. Below 128 KiB it maps none."""
 
 _END: Final = b"\r\n\r\n"
