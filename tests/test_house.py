@@ -71,8 +71,8 @@ def test_docstrings_begin_with_a_noun_or_a_verb(module: Path) -> None:
 
 OWN_WORDS = re.compile(r"\b(told|lookers?|agenda|diary|crew|rivals?)\b|\(seen\)", re.IGNORECASE)
 """Given, reported, poller, poll queue, task set, conflict and observed are the field's."""
-SPOKEN = [path for path in (ROOT / "wan_async").rglob("*") if path.suffix in {".py", ".js", ".sql", ".lua", ".jinja"}]
-SPOKEN = sorted([*SPOKEN, ROOT / "README.md", ROOT / "CHANGELOG.md"])
+SOURCES = [path for path in (ROOT / "wan_async").rglob("*") if path.suffix in {".py", ".js", ".sql", ".lua", ".jinja"}]
+SPOKEN = sorted([*SOURCES, ROOT / "README.md", ROOT / "CHANGELOG.md"])
 
 
 @pytest.mark.parametrize("path", SPOKEN, ids=names(SPOKEN))
