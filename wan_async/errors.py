@@ -113,7 +113,7 @@ class TransportError(WanError):
     message: str
     """The cause, in words."""
     sent: bool
-    """False if the request certainly did not leave: no connection was made."""
+    """False if the request certainly did not leave."""
 
     def __init__(self, message: str, sent: bool = True) -> None:
         super().__init__(message, sent)

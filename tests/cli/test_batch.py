@@ -212,7 +212,7 @@ async def test_the_second_signal_leaves_at_once(provider: Provider, tmp_path: Pa
         since = time.monotonic()
         process.send_signal(signal.SIGINT)
         end = await ended(process)
-    assert time.monotonic() - since < 2 * start
+    assert time.monotonic() - since < min(2.0, 2 * start)
     assert (end.code, end.out) == (130, "")
     end_all(provider.emulator)
     assert end.err.splitlines()[-1].startswith("wan-async: left at once; run the same again to go on from ")
@@ -232,7 +232,7 @@ async def test_the_second_signal_does_not_wait_long_for_an_answer(provider: Prov
         since = time.monotonic()
         process.send_signal(signal.SIGINT)
         end = await ended(process)
-    assert GRACE - 0.1 < time.monotonic() - since < GRACE + 2 * start
+    assert GRACE - 0.1 < time.monotonic() - since < min(6.0, GRACE + 2 * start)
     assert end.code == 130
     provider.emulator.faults = []
     end = await batch(provider.url, tmp_path, "clips.jsonl")

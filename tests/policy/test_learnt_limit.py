@@ -13,6 +13,12 @@ def confirm(limit: LearntLimit, permit: float) -> None:
     limit.confirm(permit)
 
 
+def step(limit: LearntLimit, now: float) -> None:
+    """The limit is used up, and one call of it is confirmed."""
+    limit.use_up(now, 1.0)
+    confirm(limit, now)
+
+
 def use_up(limit: LearntLimit, windows: int, *, allowed: int, start: float = 0.0) -> int:
     """So many windows of 1 s, each filled to the limit, at a provider that takes `allowed`; gives the rejections."""
     rejections = 0
@@ -87,21 +93,13 @@ def test_a_first_step_is_believed_after_three_windows_and_the_next_after_one() -
     use_up(limit, 1, allowed=10)
     limit.use_up(50.0, 1.0)
     assert (limit.known, limit.value) == (10, 11)
-    limit.use_up(50.1, 1.0)
-    confirm(limit, 50.1)
-    limit.use_up(50.9, 1.0)
-    confirm(limit, 50.9)
-    assert limit.known == 10
-    for now in (51.2, 52.9):
-        limit.use_up(now, 1.0)
-        confirm(limit, now)
+    for now in (50.1, 50.9, 51.2, 52.9):
+        step(limit, now)
         assert limit.known == 10
-    limit.use_up(53.2, 1.0)
-    confirm(limit, 53.2)
+    step(limit, 53.2)
     assert limit.known == 11
-    for now in (53.3, 54.4):
-        limit.use_up(now, 1.0)
-        confirm(limit, now)
+    step(limit, 53.3)
+    step(limit, 54.4)
     assert limit.known == 12
 
 
